@@ -1,0 +1,398 @@
+"""Every setting there is, with its type, default, unit and the sentence that documents it.
+
+The rule of this file: a setting that is not here does not exist. `load.py` fills these models from defaults,
+a TOML file and FACET_… variables; `docs/configuration.md` and the example file are made from the descriptions below.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+KIB = 1024
+MIB = 1024 * KIB
+GIB = 1024 * MIB
+TIB = 1024 * GIB
+
+_UNITS = {
+    "": 1,
+    "b": 1,
+    "k": KIB,
+    "kib": KIB,
+    "m": MIB,
+    "mib": MIB,
+    "g": GIB,
+    "gib": GIB,
+    "t": TIB,
+    "tib": TIB,
+}
+_SIZE = re.compile(r"(\d+)\s*([a-z]*)", re.IGNORECASE)
+_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
+
+
+def parse_size(value: Any) -> Any:
+    """Bytes from 4096, "64 MiB" or "1g" (powers of 1024).
+
+    Raises ValueError for anything else that is a string.
+    """
+    if isinstance(value, str):
+        match = _SIZE.fullmatch(value.strip())
+        if match is None or match[2].lower() not in _UNITS:
+            raise ValueError("must be a number of bytes, alone or with KiB, MiB, GiB or TiB, such as 64 MiB")
+        return int(match[1]) * _UNITS[match[2].lower()]
+    return value
+
+
+def parse_address(value: str) -> str:
+    """HOST:PORT with a literal IPv4, [IPv6] or host name; port 0 asks the system for a free one.
+
+    Raises ValueError where it is neither.
+    """
+    host, colon, port = value.rpartition(":")
+    if not colon or not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
+        raise ValueError("must be HOST:PORT, such as 127.0.0.1:9000")
+    if host.startswith("[") and host.endswith("]"):
+        ipaddress.IPv6Address(host[1:-1])
+    elif ":" in host:
+        raise ValueError("an IPv6 address is written in brackets, such as [::1]:9000")
+    return value
+
+
+def parse_host(value: str) -> str:
+    """A DNS name or IP address without port, lower case.
+
+    Raises ValueError where it is neither.
+    """
+    name = value.strip().lower().rstrip(".")
+    try:
+        return str(ipaddress.ip_address(name.strip("[]")))
+    except ValueError:
+        pass
+    if not name or len(name) > 253 or not all(_LABEL.fullmatch(label) for label in name.split(".")):
+        raise ValueError("must be a host name without scheme or port, such as media.example.com")
+    return name
+
+
+def parse_prefix(value: str) -> str:
+    """A URL path prefix: empty, or starting with "/" and not ending in one.
+
+    Raises ValueError where it does not start with "/".
+    """
+    if value and not value.startswith("/"):
+        raise ValueError("must start with /, such as /media")
+    return value.rstrip("/")
+
+
+def parse_upstream(value: str) -> str:
+    """An http or https URL with a host and no query.
+
+    Raises ValueError otherwise.
+    """
+    parts = urlsplit(value)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("must be an http or https URL without query, such as http://127.0.0.1:3000")
+    _ = parts.port
+    return value.rstrip("/")
+
+
+def parse_network(value: str) -> str:
+    """A CIDR network or single address. Raises ValueError otherwise."""
+    return str(ipaddress.ip_network(value, strict=False))
+
+
+Size = Annotated[int, BeforeValidator(parse_size), Field(ge=0)]
+Address = Annotated[str, AfterValidator(parse_address)]
+Host = Annotated[str, AfterValidator(parse_host)]
+Prefix = Annotated[str, AfterValidator(parse_prefix)]
+Upstream = Annotated[str, AfterValidator(parse_upstream)]
+Network = Annotated[str, AfterValidator(parse_network)]
+Seconds = Annotated[float, Field(ge=0)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class SiteKind(StrEnum):
+    """What a site does with what it serves (the behaviours are in edge/policy/sites.py)."""
+
+    MEDIA = "media"
+    ASSETS = "assets"
+
+
+class Log(_Section):
+    """What the processes write to stderr."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least severe event that is written."
+    )
+    format: Literal["auto", "json", "console"] = Field(
+        "auto",
+        description="`json` is one object a line; `console` is for people; `auto` is `console` on a terminal.",
+    )
+    access: bool = Field(True, description="Write one line for each request.")
+
+
+class Origin(_Section):
+    """The S3 origin: where applications write."""
+
+    listen: Address = Field("127.0.0.1:9000", description="Where the S3 API listens; port 0 takes a free one.")
+    hosts: tuple[Host, ...] = Field(
+        (),
+        description="Further names the origin is reached by (such as the S3 host in nginx). They are never buckets.",
+    )
+    domains: tuple[Host, ...] = Field(
+        (),
+        description="Base domains for virtual-host style (`BUCKET.DOMAIN`). They are never buckets themselves.",
+    )
+    bucket_hosts: tuple[Host, ...] = Field((), description="Hosts whose whole name is the name of a bucket.")
+    region: str = Field(
+        "us-east-1",
+        min_length=1,
+        description="The region that GetBucketLocation and HeadBucket answer; signatures may name any region.",
+    )
+    max_object: Size = Field(5 * TIB, ge=1, description="The largest object, in bytes, however it is uploaded.")
+    max_put: Size = Field(5 * GIB, ge=1, description="The largest body of one PUT or part, in bytes.")
+    max_metadata: Size = Field(2 * KIB, description="The largest user metadata of an object, in bytes (AWS: 2 KiB).")
+    clock_skew: Seconds = Field(900, description="How far a client's clock may be off, in seconds (AWS: 900).")
+    min_part: Size = Field(5 * MIB, description="The least size of every part but the last, in bytes (AWS: 5 MiB).")
+    inline: Size = Field(16 * KIB, le=MIB, description="Bodies up to this many bytes are kept, sealed, in the catalog.")
+    seal: bool = Field(True, description="Encrypt what is stored. Sealed and plain blobs can live side by side.")
+    sync: bool = Field(
+        True,
+        description="Wait for the disk before a write is acknowledged. Off is for measurements: power cuts lose data.",
+    )
+    grace: Seconds = Field(600, description="How long bytes nobody refers to stay before collection, in seconds.")
+    reserve: Size = Field(
+        256 * MIB,
+        description="Free space below which writes are refused, so that deletes and collection go on.",
+    )
+    body_timeout: Seconds = Field(
+        60, gt=0, description="How long a body may stand still before the request is ended, in seconds."
+    )
+    trusted_proxies: tuple[Network, ...] = Field(
+        ("127.0.0.0/8", "::1/128"),
+        description="Peers whose X-Forwarded-For and X-Forwarded-Proto are believed.",
+    )
+
+
+class Edge(_Section):
+    """The edge: where browsers read."""
+
+    listen: Address = Field("127.0.0.1:8080", description="Where the edge listens; port 0 takes a free one.")
+    admin: Address = Field(
+        "127.0.0.1:8081", description="Where metrics, health and administration listen. Never expose it."
+    )
+    origin: Upstream | None = Field(None, description="The origin's URL; without it, the one that `facet up` starts.")
+    key_file: Path | None = Field(
+        None, description="A JSON file with the edge key; without it, the one the origin makes."
+    )
+    processes: int = Field(0, ge=0, le=64, description="Server processes; 0 is one a core, at most 4.")
+    memory: Size = Field(64 * MIB, ge=MIB, description="The memory tier of each server process, in bytes.")
+    memory_object: Size = Field(MIB, description="The largest body kept in the memory tier, in bytes.")
+    disk: Size = Field(10 * GIB, ge=MIB, description="The disk tier of the node, in bytes, temporaries included.")
+    disk_floor: Size = Field(512 * MIB, description="Free space on the disk below which nothing more is stored.")
+    max_source: Size = Field(
+        100 * MIB,
+        description="The largest source that is rendered, in bytes. Larger ones pass through as stored.",
+    )
+    revalidate: Seconds = Field(
+        300, description="How long a stored answer is used before the upstream is asked again, in seconds."
+    )
+    client_max_age: Seconds = Field(31_536_000, description="The cap on what browsers are told to keep, in seconds.")
+    negative: Seconds = Field(5, description="How long a 404 or 410 is kept, in seconds.")
+    connect_timeout: Seconds = Field(5, gt=0, description="How long a connection to an upstream may take, in seconds.")
+    head_timeout: Seconds = Field(
+        15, gt=0, description="How long an upstream may take until its answer begins, in seconds."
+    )
+    stall_timeout: Seconds = Field(15, gt=0, description="How long an upstream's body may stand still, in seconds.")
+    head_deadline: Seconds = Field(
+        10, gt=0, description="How long a client may take to send a request's head, in seconds."
+    )
+    max_url: int = Field(8 * KIB, ge=256, le=64 * KIB, description="The longest request line, in bytes.")
+    max_headers: Size = Field(32 * KIB, ge=KIB, description="The largest request head, in bytes.")
+    purge_header: str = Field(
+        "X-Facet-Purge",
+        pattern=r"^[A-Za-z0-9-]+$",
+        description="The request header that carries a site's purge secret.",
+    )
+    trusted_proxies: tuple[Network, ...] = Field(
+        ("127.0.0.0/8", "::1/128"),
+        description="Peers whose X-Forwarded-For and X-Forwarded-Proto are believed.",
+    )
+
+
+class Render(_Section):
+    """Rendering of image variants."""
+
+    renderers: int = Field(0, ge=0, le=64, description="Renderer processes; 0 is one a core, at least 2.")
+    max_pixels: int = Field(100_000_000, ge=1, description="The most pixels (all frames together) a source may have.")
+    max_frames: int = Field(600, ge=1, description="The most frames an animation may have.")
+    max_side: int = Field(
+        8192,
+        ge=1,
+        le=16_383,
+        description="The longest side of a rendering, in pixels; larger values of w and h are refused.",
+    )
+    memory: Size = Field(1536 * MIB, ge=256 * MIB, description="Address space of one renderer process, in bytes.")
+    deadline: Seconds = Field(
+        30, gt=0, description="How long one rendering may take before its renderer is killed, in seconds."
+    )
+    queue: int = Field(256, ge=1, description="How many renderings may wait; more get 503 and Retry-After.")
+    quality: int = Field(
+        80,
+        ge=1,
+        le=100,
+        description="The quality of a rendering whose URL names none (JPEG's scale; other formats are matched to it).",
+    )
+    avif: bool = Field(True, description="Offer AVIF to clients whose Accept names it.")
+    webp: bool = Field(True, description="Offer WebP to clients whose Accept names it.")
+
+
+class Site(_Section):
+    """A public host (and path prefix), its kind, and where its bytes come from."""
+
+    name: str = Field(min_length=1, pattern=r"^[a-z0-9][a-z0-9-]*$", description="A short name for logs and metrics.")
+    host: Host = Field(description="The public host name, such as media.example.com.")
+    prefix: Prefix = Field("", description="The public path prefix, such as /media; empty is the whole host.")
+    kind: SiteKind = Field(
+        SiteKind.MEDIA,
+        description="`media` renders variants; `assets` relays files of a web server untouched.",
+    )
+    bucket: str | None = Field(None, description="The origin's bucket whose keys are the paths of this site.")
+    upstream: Upstream | None = Field(
+        None, description="The HTTP server the bytes come from, such as http://127.0.0.1:3000."
+    )
+    upstream_host: Host | None = Field(
+        None, description="The Host that the upstream is asked with; without it, the upstream URL's own."
+    )
+    upstream_proto: Literal["http", "https"] = Field(
+        "https", description="The X-Forwarded-Proto that the upstream is told."
+    )
+    access: Literal["anonymous", "key"] = Field(
+        "anonymous",
+        description="`key` reads the bucket with the edge key's own rights: ACLs do not apply there.",
+    )
+    strip: Literal["auto", "always"] = Field(
+        "auto", description="`always` strips metadata from stored bytes for clients that name no format, too."
+    )
+    copyright: bool = Field(False, description="Keep copyright metadata in renderings.")
+    downstream_vary: bool = Field(False, description="Negotiate also for requests that come through another CDN.")
+    cors: str = Field("*", description="Access-Control-Allow-Origin; empty adds none.")
+    revalidate: Seconds | None = Field(None, description="Overrides edge.revalidate for this site, in seconds.")
+    purge_secret: str | None = Field(
+        None, min_length=8, repr=False, description="The secret that allows purging; without one nobody can."
+    )
+
+    @model_validator(mode="after")
+    def one_source(self) -> Self:
+        """A site has a bucket or an upstream, and an assets site has an upstream."""
+        if (self.bucket is None) == (self.upstream is None):
+            raise ValueError("needs either bucket or upstream, and not both")
+        if self.kind is SiteKind.ASSETS and self.upstream is None:
+            raise ValueError("of kind assets needs upstream, such as http://127.0.0.1:3000")
+        return self
+
+
+class Nginx(_Section):
+    """What `facet nginx` writes."""
+
+    s3_host: Host | None = Field(
+        None, description="The public name of the S3 endpoint; without it no server is written for it."
+    )
+    http: int = Field(80, ge=1, le=65535, description="The port of plain HTTP.")
+    https: int = Field(443, ge=1, le=65535, description="The port of HTTPS.")
+    certificate: Path = Field(
+        Path("/etc/letsencrypt/live/facet/fullchain.pem"),
+        description="The certificate chain; {host} stands for the server's name.",
+    )
+    certificate_key: Path = Field(
+        Path("/etc/letsencrypt/live/facet/privkey.pem"),
+        description="Its private key; {host} stands for the server's name.",
+    )
+    edges: tuple[Address, ...] = Field((), description="The edge nodes; without them, edge.listen.")
+    origins: tuple[Address, ...] = Field((), description="The origin processes; without them, origin.listen.")
+    max_body: Size = Field(5 * GIB, description="The largest request body at the S3 endpoint, in bytes.")
+
+
+class Settings(_Section):
+    """The whole configuration."""
+
+    data: Path = Field(Path("data"), description="The folder that holds everything: keys, catalog, blobs, cache.")
+    root_access_key: str | None = Field(
+        None,
+        min_length=3,
+        max_length=128,
+        description="The root key's access key; without it, one is made at first start.",
+    )
+    root_secret_key: str | None = Field(
+        None,
+        min_length=8,
+        repr=False,
+        description="The root key's secret; without it, one is made at first start.",
+    )
+    master_key_file: Path | None = Field(
+        None, description="The master key's file; without it, master.key in the data folder."
+    )
+    log: Log = Log()
+    origin: Origin = Origin()
+    edge: Edge = Edge()
+    render: Render = Render()
+    nginx: Nginx = Nginx()
+    sites: tuple[Site, ...] = Field(
+        (), description="Named sites. The default media site serves /{bucket}/{key} on every other host."
+    )
+
+    @model_validator(mode="after")
+    def consistent(self) -> Self:
+        """Both halves of the root key or none; no two sites on one host and prefix."""
+        if (self.root_access_key is None) != (self.root_secret_key is None):
+            raise ValueError("root_access_key and root_secret_key must be given together")
+        seen: set[tuple[str, str]] = set()
+        for site in self.sites:
+            if (site.host, site.prefix) in seen:
+                raise ValueError(f"sites has two entries for {site.host}{site.prefix}")
+            seen.add((site.host, site.prefix))
+        return self
+
+    @property
+    def master_key(self) -> Path:
+        """The master key's file."""
+        return self.master_key_file or self.data / "master.key"
+
+    @property
+    def root_key(self) -> Path:
+        """The root key's JSON file (access_key, secret_key), mode 0600."""
+        return self.data / "root-key.json"
+
+    @property
+    def edge_key(self) -> Path:
+        """The edge key's JSON file (access_key, secret_key), mode 0600."""
+        return self.edge.key_file or self.data / "edge-key.json"
+
+    @property
+    def origin_data(self) -> Path:
+        """The origin's own folder."""
+        return self.data / "origin"
+
+    @property
+    def edge_data(self) -> Path:
+        """The edge's own folder."""
+        return self.data / "edge"
+
+    @property
+    def server_processes(self) -> int:
+        """How many server processes the edge runs."""
+        return self.edge.processes or min(4, os.cpu_count() or 1)
+
+    @property
+    def renderer_processes(self) -> int:
+        """How many renderer processes the edge runs."""
+        return self.render.renderers or max(2, os.cpu_count() or 1)
