@@ -1,0 +1,337 @@
+"""The nouns of the service: what every protocol above it speaks, and the error it answers with.
+
+The rule of this file: values only. Nothing here knows a store, a socket or a protocol's spelling. Keys are `str`
+(UTF-8 without surrogates) here and bytes in the catalog; times are seconds since 1970 as `float`; sizes are bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
+class ServiceError(Exception):
+    """A refusal. `code` is the name of the S3 error; a protocol maps it to its own status and body.
+
+    `detail` carries what a body may name besides the message, such as `bucket`, `key` or `size`.
+    """
+
+    def __init__(self, code: str, message: str, **detail: str | int) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.detail: Mapping[str, str | int] = detail
+
+
+class NotModified(ServiceError):
+    """The conditions of a read say that the client's copy is good (304); `info` holds the headers to send."""
+
+    def __init__(self, info: ObjectInfo) -> None:
+        super().__init__("NotModified", "The object was not modified.", key=info.key)
+        self.info = info
+
+
+class Permission(StrEnum):
+    """What a key may do (DESIGN: Access). `ADMIN` includes reading, writing, deleting and configuring."""
+
+    READ = "read"
+    WRITE = "write"
+    DELETE = "delete"
+    ADMIN = "admin"
+    CREATE_ONLY = "create-only"
+    EDGE = "edge"
+    FEED = "feed"
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who owns buckets and objects. `id` is the canonical user id, 64 hexadecimal digits."""
+
+    id: str
+    name: str
+    display: str
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An access key without its secret; the secret comes from `Service.keys.secret` alone."""
+
+    access_key: str
+    owner: Owner
+    permissions: frozenset[str]
+    buckets: frozenset[str] | None = None
+    """The only buckets it may touch; None is every bucket."""
+    allow_delete: tuple[str, ...] = ()
+    """Key prefixes that a create-only key may delete (restic's locks/)."""
+    policy: str | None = None
+    """An IAM-style policy document, as it was given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, from where. Without a key the caller is anonymous."""
+
+    key: Key | None = None
+    anonymous_view: bool = False
+    """True for an edge key that did not ask for its own rights: it sees what anonymous readers see."""
+    address: str = ""
+    secure: bool = False
+
+    @property
+    def owner(self) -> Owner | None:
+        """The owner the key acts for; None for anonymous callers."""
+        return self.key.owner if self.key else None
+
+    @property
+    def acts_anonymously(self) -> bool:
+        """True where only what anybody may do is allowed."""
+        return self.key is None or self.anonymous_view
+
+    @property
+    def sees_identity(self) -> bool:
+        """True where answers may carry `ObjectInfo.identity`."""
+        return self.key is not None and Permission.EDGE in self.key.permissions
+
+
+ANONYMOUS = Caller()
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A bucket. `acl` is the name of a canned ACL."""
+
+    name: str
+    owner: Owner
+    created: float
+    acl: str
+    region: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectInfo:
+    """One version of an object, all but its bytes."""
+
+    bucket: str
+    key: str
+    size: int
+    etag: str
+    """Without quotes: an MD5 in hexadecimal, or hex-N for an object of N parts. Empty for a delete marker."""
+    last_modified: float
+    content_type: str = "binary/octet-stream"
+    headers: Mapping[str, str] = NOTHING
+    """Response headers kept with the object, by the names in `KEPT_HEADERS`."""
+    metadata: Mapping[str, str] = NOTHING
+    """User metadata without the x-amz-meta- prefix."""
+    acl: str = "private"
+    owner: Owner
+    checksums: Mapping[str, str] = NOTHING
+    """Algorithm (CRC32, CRC32C, CRC64NVME, SHA1, SHA256) → base64, as `x-amz-checksum-…` shows it."""
+    checksum_type: str = "FULL_OBJECT"
+    storage_class: str = "STANDARD"
+    parts_count: int | None = None
+    identity: str = ""
+    """Keyed hash of the content: equal bytes have equal identities. Shown to an edge key only."""
+    version_id: str | None = None
+    """None in a bucket that was never versioned."""
+    delete_marker: bool = False
+
+
+KEPT_HEADERS = (
+    "cache-control",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "expires",
+    "x-amz-website-redirect-location",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadConditions:
+    """Request header values as sent; evaluated in the snapshot that yields the bytes (RFC 9110 §13)."""
+
+    if_match: str | None = None
+    if_none_match: str | None = None
+    if_modified_since: str | None = None
+    if_unmodified_since: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WriteConditions:
+    """If-Match and If-None-Match of a write; evaluated inside the transaction that commits it."""
+
+    if_match: str | None = None
+    if_none_match: str | None = None
+
+
+ANY_READ = ReadConditions()
+ANY_WRITE = WriteConditions()
+
+
+def _no_late_checksums() -> Mapping[str, str]:
+    return NOTHING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What the client says the body is. Every given value is checked before the body gets a name.
+
+    `late` is asked once, after the last byte of the body, for checksums that came in a trailer; `algorithms` names
+    those in advance, so that they can be computed while the body streams.
+    """
+
+    length: int | None = None
+    """Decoded bytes, where the client said so."""
+    md5: bytes | None = None
+    """Content-MD5, decoded: 16 bytes."""
+    sha256: str | None = None
+    """x-amz-content-sha256 in hexadecimal, where the payload is signed as a whole."""
+    checksums: Mapping[str, str] = NOTHING
+    algorithms: tuple[str, ...] = ()
+    late: Callable[[], Mapping[str, str]] = _no_late_checksums
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutRequest:
+    """Everything of a PUT but its body."""
+
+    bucket: str
+    key: str
+    content_type: str = "binary/octet-stream"
+    headers: Mapping[str, str] = NOTHING
+    metadata: Mapping[str, str] = NOTHING
+    acl: str = "private"
+    storage_class: str = "STANDARD"
+    expected: Expected = field(default_factory=Expected)
+    conditions: WriteConditions = ANY_WRITE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyRequest:
+    """A copy inside the store. With `replace` the new object gets the given type, headers and metadata."""
+
+    source_bucket: str
+    source_key: str
+    source_version: str | None = None
+    source_conditions: ReadConditions = ANY_READ
+    bucket: str
+    key: str
+    replace: bool = False
+    content_type: str = "binary/octet-stream"
+    headers: Mapping[str, str] = NOTHING
+    metadata: Mapping[str, str] = NOTHING
+    acl: str = "private"
+    storage_class: str | None = None
+    """None keeps the source's."""
+    conditions: WriteConditions = ANY_WRITE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateUploadRequest:
+    """What CreateMultipartUpload fixes for the object that will come of it."""
+
+    bucket: str
+    key: str
+    content_type: str = "binary/octet-stream"
+    headers: Mapping[str, str] = NOTHING
+    metadata: Mapping[str, str] = NOTHING
+    acl: str = "private"
+    storage_class: str = "STANDARD"
+    checksum_algorithm: str | None = None
+    checksum_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadInfo:
+    """A multipart upload in progress."""
+
+    bucket: str
+    key: str
+    upload_id: str
+    initiated: float
+    owner: Owner
+    storage_class: str
+    checksum_algorithm: str | None = None
+    checksum_type: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartInfo:
+    """One uploaded part."""
+
+    number: int
+    size: int
+    etag: str
+    last_modified: float
+    checksums: Mapping[str, str] = NOTHING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompletedPart:
+    """A part as CompleteMultipartUpload names it; the tag may be quoted or bare."""
+
+    number: int
+    etag: str
+    checksums: Mapping[str, str] = NOTHING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListPage:
+    """One page of keys. `next_marker` is what V1 continues from (its last key or prefix), `next_token` V2."""
+
+    objects: tuple[ObjectInfo, ...]
+    prefixes: tuple[str, ...]
+    truncated: bool
+    next_marker: str | None = None
+    next_token: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BucketPage:
+    """One page of the caller's buckets."""
+
+    buckets: tuple[Bucket, ...]
+    next_token: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartPage:
+    """One page of an upload's parts."""
+
+    upload: UploadInfo
+    parts: tuple[PartInfo, ...]
+    truncated: bool
+    next_marker: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadPage:
+    """One page of a bucket's uploads in progress."""
+
+    uploads: tuple[UploadInfo, ...]
+    prefixes: tuple[str, ...]
+    truncated: bool
+    next_key_marker: str | None = None
+    next_upload_marker: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deletion:
+    """What became of one key of a delete. `error` is None where it is gone (also where it never was)."""
+
+    key: str
+    version_id: str | None = None
+    delete_marker: bool = False
+    error: ServiceError | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewKey:
+    """A key just made: the only time its secret leaves the service in clear."""
+
+    key: Key
+    secret: str = field(repr=False)
