@@ -107,12 +107,18 @@ def parse_network(value: str) -> str:
     return str(ipaddress.ip_network(value, strict=False))
 
 
+def parse_ip(value: str) -> str:
+    """An IPv4 or IPv6 address without port or brackets. Raises ValueError otherwise."""
+    return str(ipaddress.ip_address(value))
+
+
 Size = Annotated[int, BeforeValidator(parse_size), Field(ge=0)]
 Address = Annotated[str, AfterValidator(parse_address)]
 Host = Annotated[str, AfterValidator(parse_host)]
 Prefix = Annotated[str, AfterValidator(parse_prefix)]
 Upstream = Annotated[str, AfterValidator(parse_upstream)]
 Network = Annotated[str, AfterValidator(parse_network)]
+Ip = Annotated[str, AfterValidator(parse_ip)]
 Seconds = Annotated[float, Field(ge=0)]
 
 
@@ -319,7 +325,22 @@ class Nginx(_Section):
     )
     edges: tuple[Address, ...] = Field((), description="The edge nodes; without them, edge.listen.")
     origins: tuple[Address, ...] = Field((), description="The origin processes; without them, origin.listen.")
-    max_body: Size = Field(5 * GIB, description="The largest request body at the S3 endpoint, in bytes.")
+    max_body: Size = Field(5 * GIB, description="The largest request body at the S3 endpoint, in bytes; 0 is no limit.")
+    media_hosts: tuple[Host, ...] = Field(
+        (), description="Public names of the default media site (/BUCKET/KEY); named sites need not be repeated here."
+    )
+    listen: tuple[Ip, ...] = Field(("0.0.0.0", "::"), min_length=1, description="The addresses nginx listens on.")  # noqa: S104
+    user: str = Field("www-data", pattern=r"^[a-z_][a-z0-9_-]*$", description="The user nginx's workers run as.")
+    logs: Path = Field(Path("/var/log/nginx"), description="The folder of nginx's logs.")
+    state: Path = Field(Path("/var/lib/nginx"), description="The folder of nginx's temporary files.")
+    pid: Path = Field(Path("/run/nginx.pid"), description="The file with nginx's process id.")
+    acme: Path = Field(
+        Path("/var/www/acme"),
+        description="The folder whose .well-known/acme-challenge answers certificate challenges on plain HTTP.",
+    )
+    connections: int = Field(256, ge=1, description="How many requests one client address may have running at once.")
+    rate: int = Field(500, ge=1, description="How many requests a second one client address may send to the edge.")
+    burst: int = Field(2000, ge=0, description="How many requests above the rate are let through before 429.")
 
 
 class Settings(_Section):
