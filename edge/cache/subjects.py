@@ -1,0 +1,85 @@
+"""What a purge can name, and the one key that every spelling of a path shares.
+
+The rule of this file: lookups and purges derive their keys here and nowhere else. A bucket's key can be spelled
+in many ways (`%41` or `A`, upper or lower case hex), and the origin's feed speaks of buckets and decoded keys; so
+what is read from a bucket is named by (bucket, decoded key), on whichever site it appears. What is read from any
+other upstream is named by (site, raw path): there only the upstream knows which spellings are the same.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+from urllib.parse import unquote_to_bytes
+
+from blake3 import blake3
+
+
+class Addressed(Protocol):
+    """What a purge needs to know about a site (edge.policy.sites.Site has it)."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def bucket(self) -> str | None: ...
+    @property
+    def upstream(self) -> str | None: ...
+
+
+class Subject(NamedTuple):
+    """What one lookup depends on, from wide to narrow. Any of them being bumped makes a record unusable."""
+
+    site: bytes
+    """The site."""
+    group: bytes
+    """The bucket, or again the site where there is none."""
+    path: bytes
+    """The object within the group. Starts with `group`: a range of keys is a bucket, later a prefix."""
+
+
+def _split(raw_path: str) -> tuple[bytes, bytes]:
+    """(path, query with its "?" or empty), as sent."""
+    path, mark, query = raw_path.encode("utf-8", "surrogateescape").partition(b"?")
+    return path, mark + query
+
+
+def _site_group(name: str) -> bytes:
+    return b"s\0" + name.encode() + b"\0"
+
+
+def bucket_group(bucket: str) -> bytes:
+    """The group of everything in a bucket, for bucket-wide events of the feed."""
+    return b"b\0" + bucket.encode() + b"\0"
+
+
+def bucket_path(bucket: str, key: str) -> bytes:
+    """The path of one object, for events of the feed: equal to purge_subject(…).path of every URL that shows it."""
+    return bucket_group(bucket) + key.encode("utf-8", "surrogateescape")
+
+
+def purge_subject(site: Addressed, raw_path: str) -> Subject:
+    """The subject of a path within a site: `raw_path` starts with "/" and is still percent-encoded.
+
+    A query is no part of it: a purged URL is purged with all its variants.
+    """
+    path, _ = _split(raw_path)
+    if site.upstream is not None:
+        group = _site_group(site.name)
+        return Subject(group, group, group + path)
+    if site.bucket is not None:
+        bucket, key = site.bucket.encode(), unquote_to_bytes(path[1:])
+    else:
+        first, _, rest = path[1:].partition(b"/")
+        bucket, key = unquote_to_bytes(first), unquote_to_bytes(rest)
+    group = b"b\0" + bucket + b"\0"
+    return Subject(_site_group(site.name), group, group + key)
+
+
+def asset_key(site: Addressed, raw_path: str) -> bytes:
+    """The key of the asset record of a path within a site.
+
+    Pass the query along only where the site has it in its key. The subject's path comes first, so that all
+    records of a subject lie side by side; a hash of site and query closes it.
+    """
+    subject = purge_subject(site, raw_path)
+    _, query = _split(raw_path)
+    return subject.path + b"\0" + blake3(site.name.encode() + b"\0" + query).digest(16)
