@@ -1,0 +1,167 @@
+"""The link between a server process and the keeper: frames on a Unix socket, many exchanges on one connection.
+
+The rule of this file: it knows how messages look and how they are framed, and nothing of what they mean to either
+side. A frame is a length (32 bits, big-endian) and that many bytes of msgpack; none is longer than MAX_FRAME.
+
+One exchange, named by a number that the server process picks:
+
+    server process                          keeper
+    Fill(id, …)                        →
+                                       ←    Head(id, answer, location)     what it is and where its body lies
+                                       ←    Progress(id, length) …         a growing file has this many bytes now
+    Credit(id, bytes) …                ⇄    Data(id, bytes) …              a relayed body, never ahead of its credit
+                                       ←    Done(id) | Failed(id, …)       always the last word
+    Leave(id)                          →                                   the client has gone; others are not touched
+
+Purge is answered by Done once it is in force and durable. Used says which stored bodies were read and how often,
+and is not answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from typing import TypeAlias
+
+import msgspec
+
+from edge.keeper.answer import Answer
+
+MAX_FRAME = 1024 * 1024
+DATA_BLOCK = 64 * 1024  # bytes of body in one Data frame, at most
+CREDIT = 4 * DATA_BLOCK  # how far a relayed body may run ahead of its reader
+
+_LENGTH = struct.Struct(">I")
+
+
+class Fill(msgspec.Struct, frozen=True, tag="fill"):
+    """A server process has no usable answer for this request.
+
+    `path` is the raw path within the site, `query` the raw query, `accept` and `encodings` what the client accepts
+    (classes, not header lines). `wait` is how long the client waits for the head, in seconds.
+    """
+
+    id: int
+    site: str
+    path: str
+    query: str
+    accept: str
+    encodings: str
+    wait: float
+
+
+class Purge(msgspec.Struct, frozen=True, tag="purge"):
+    """Forget everything stored for a path of a site."""
+
+    id: int
+    site: str
+    path: str
+
+
+class Credit(msgspec.Struct, frozen=True, tag="credit"):
+    """The reader of a relayed body takes this many bytes more."""
+
+    id: int
+    size: int
+
+
+class Leave(msgspec.Struct, frozen=True, tag="leave"):
+    """Nobody waits for this exchange any more."""
+
+    id: int
+
+
+class Used(msgspec.Struct, frozen=True, tag="used"):
+    """Keys of stored bodies that were read since the last such message."""
+
+    keys: tuple[str, ...]
+
+
+class Committed(msgspec.Struct, frozen=True, tag="committed"):
+    """The body is stored: the answer's records say under which key."""
+
+
+class Growing(msgspec.Struct, frozen=True, tag="growing"):
+    """The body is being written to a file; it begins at `offset` and is `length` bytes long, if that is known."""
+
+    path: str
+    offset: int
+    length: int | None
+
+
+class Relayed(msgspec.Struct, frozen=True, tag="relayed"):
+    """The body is not stored: it comes in Data frames."""
+
+    length: int | None
+
+
+Location: TypeAlias = Committed | Growing | Relayed
+
+
+class Head(msgspec.Struct, frozen=True, tag="head"):
+    """The answer, and where its body is."""
+
+    id: int
+    answer: Answer
+    location: Location
+
+
+class Progress(msgspec.Struct, frozen=True, tag="progress"):
+    """The growing file holds this many bytes of the body."""
+
+    id: int
+    length: int
+
+
+class Data(msgspec.Struct, frozen=True, tag="data"):
+    """The next bytes of a relayed body."""
+
+    id: int
+    block: bytes
+
+
+class Done(msgspec.Struct, frozen=True, tag="done"):
+    """The exchange is over and complete."""
+
+    id: int
+
+
+class Failed(msgspec.Struct, frozen=True, tag="failed"):
+    """The exchange is over: before the head, answer with `status`; after it, break the connection."""
+
+    id: int
+    status: int
+    detail: str
+    message: str
+    retry_after: int | None = None
+
+
+Request: TypeAlias = Fill | Purge | Credit | Leave | Used
+Response: TypeAlias = Head | Progress | Data | Done | Failed
+
+_encoder = msgspec.msgpack.Encoder()
+request_decoder: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)
+response_decoder: msgspec.msgpack.Decoder[Response] = msgspec.msgpack.Decoder(Response)
+
+
+class LinkBroken(ConnectionError):
+    """The other side has gone, or has sent what is not a frame of this link."""
+
+
+def frame(message: Request | Response) -> bytes:
+    """The bytes of `message` on the wire. Raises ValueError where they exceed MAX_FRAME."""
+    payload = _encoder.encode(message)
+    if len(payload) > MAX_FRAME:
+        raise ValueError(f"a message of {len(payload)} bytes does not fit into a frame")
+    return _LENGTH.pack(len(payload)) + payload
+
+
+async def read_payload(reader: asyncio.StreamReader) -> bytes:
+    """The payload of the next frame. Raises LinkBroken at the end of the stream and for an oversized frame."""
+    try:
+        (length,) = _LENGTH.unpack(await reader.readexactly(_LENGTH.size))
+        if length > MAX_FRAME:
+            raise LinkBroken(f"a frame of {length} bytes")
+        return await reader.readexactly(length)
+    except (asyncio.IncompleteReadError, OSError) as error:
+        raise LinkBroken("the link is closed") from error

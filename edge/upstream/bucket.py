@@ -1,0 +1,97 @@
+"""A bucket of our origin as upstream: every request is signed with the edge key.
+
+The origin answers an edge key with the rights of anonymous readers and adds what identifies the content; a site with
+access = "key" asks for the key's own rights.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+import msgspec
+
+from edge.upstream.http import Failure, HttpClient, UpstreamAnswer, UpstreamFailed
+from edge.upstream.source import own_headers
+from wire.sigv4 import sign_headers
+
+ACCESS_HEADER = "x-facet-access"
+IDENTITY_HEADER = "x-facet-identity"
+
+_NOT_ASCII = frozenset(chr(code) for code in range(0x80))
+
+
+class EdgeKey(msgspec.Struct, frozen=True):
+    """The key that the origin knows the edge by."""
+
+    access_key: str
+    secret_key: str
+
+
+class KeyFile:
+    """The edge key's file. The origin writes it at its first start, so it may come to be after the edge has started."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._key: EdgeKey | None = None
+
+    def key(self) -> EdgeKey:
+        """The key. Raises UpstreamFailed while there is none to read."""
+        if self._key is None:
+            try:
+                self._key = msgspec.json.decode(self._path.read_bytes(), type=EdgeKey)
+            except (OSError, msgspec.DecodeError) as error:
+                raise UpstreamFailed(
+                    Failure.UNREACHABLE, f"the edge key cannot be read from {self._path}: {error}"
+                ) from None
+        return self._key
+
+    def forget(self) -> None:
+        """Read the file again next time: the origin has refused this key."""
+        self._key = None
+
+
+class BucketSource:
+    """The origin's buckets under one kind of rights; a target begins with the bucket's name."""
+
+    def __init__(
+        self,
+        client: HttpClient,
+        origin: str,
+        key_file: KeyFile,
+        *,
+        own_rights: bool = False,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._client = client
+        self._key_file = key_file
+        self._clock = clock
+        parts = urlsplit(origin)
+        self._base = f"{parts.scheme}://{parts.netloc}"
+        self._headers = own_headers(parts.netloc) | ({ACCESS_HEADER: "key"} if own_rights else {})
+
+    @asynccontextmanager
+    async def request(
+        self, method: str, target: str, headers: Mapping[str, str]
+    ) -> AsyncIterator[UpstreamAnswer]:
+        """See Source. Raw UTF-8 in the target is percent-encoded, which names the same key."""
+        key = self._key_file.key()
+        path, _, query = quote(target, safe="".join(_NOT_ASCII)).partition("?")
+        named = {**self._headers, **headers}
+        signature = sign_headers(
+            method,
+            path,
+            query,
+            list(named.items()),
+            access_key=key.access_key,
+            secret=key.secret_key,
+            now=self._clock(),
+        )
+        url = f"{self._base}{path}{'?' + query if query else ''}"
+        async with self._client.request(method, url, {**named, **dict(signature)}) as answer:
+            if answer.status == 403 and "x-facet-identity" not in answer.headers:
+                self._key_file.forget()
+            yield answer

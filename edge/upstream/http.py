@@ -1,0 +1,178 @@
+"""Asking an HTTP upstream: one request, its head within a time, its body whole or not at all.
+
+The rule of this file: what comes back is what the upstream sent, undecoded; every way in which an upstream can fail
+(refuses, resets, stalls, lies about its length) is an UpstreamFailed with a word for it, and never an end of body.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from enum import StrEnum
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+from multidict import CIMultiDictProxy
+from yarl import URL
+
+from conf.schema import Edge
+
+BLOCK = 256 * 1024  # the most bytes of a body that are handed on at once
+
+# Names that can only mean a machine nearby: RFC 6761 §6.3, RFC 6762 §3, RFC 8375, ICANN's "internal". Written in
+# the settings they are meant, like a literal address; any other name must not lead into a private network.
+_NEARBY = (".localhost", ".local", ".internal", ".home.arpa")
+
+
+class Failure(StrEnum):
+    """Why an upstream gave no (whole) answer: the word for logs and Cache-Status."""
+
+    UNREACHABLE = "upstream-unreachable"
+    FORBIDDEN_ADDRESS = "upstream-forbidden-address"
+    HEAD_TIMEOUT = "upstream-head-timeout"
+    STALLED = "upstream-stalled"
+    TRUNCATED = "upstream-truncated"
+    MALFORMED = "upstream-malformed"
+    BREAKER = "upstream-breaker-open"
+
+
+_TIMEOUTS = (Failure.HEAD_TIMEOUT, Failure.STALLED)
+
+
+class UpstreamFailed(Exception):
+    """No whole answer came back."""
+
+    def __init__(self, failure: Failure, message: str) -> None:
+        super().__init__(message)
+        self.failure = failure
+
+    @property
+    def status(self) -> int:
+        """502 or, where time ran out, 504 (RFC 9110 §15.6.3, §15.6.5)."""
+        return 504 if self.failure in _TIMEOUTS else 502
+
+
+class UpstreamAnswer:
+    """The head of an upstream's answer; the body is read once, block by block."""
+
+    def __init__(self, response: aiohttp.ClientResponse, stall_timeout: float) -> None:
+        self._response = response
+        self._stall_timeout = stall_timeout
+        self.status: int = response.status
+        self.headers: CIMultiDictProxy[str] = response.headers
+
+    @property
+    def length(self) -> int | None:
+        """The length of the body in bytes, where the head says so."""
+        value = self.headers.get("Content-Length", "")
+        chunked = "Transfer-Encoding" in self.headers
+        return int(value) if value.isascii() and value.isdigit() and not chunked else None
+
+    async def blocks(self) -> AsyncIterator[bytes]:
+        """The body in blocks of at most BLOCK bytes. Raises UpstreamFailed if it does not come whole."""
+        while True:
+            try:
+                async with asyncio.timeout(self._stall_timeout):
+                    block = await self._response.content.read(BLOCK)
+            except TimeoutError:
+                raise UpstreamFailed(
+                    Failure.STALLED, f"the upstream's body stood still for {self._stall_timeout:g} s"
+                ) from None
+            except (aiohttp.ClientError, OSError) as error:
+                raise UpstreamFailed(Failure.TRUNCATED, f"the upstream's body broke off: {error}") from error
+            if not block:
+                return
+            yield block
+
+
+class HttpClient:
+    """Connections to every upstream of the node, bounded for each host."""
+
+    def __init__(self, edge: Edge, *, connections: int = 64) -> None:
+        self._edge = edge
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=0, limit_per_host=connections, resolver=_GuardedResolver(), ttl_dns_cache=30
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=edge.connect_timeout),
+            read_bufsize=BLOCK,
+        )
+
+    @asynccontextmanager
+    async def request(self, method: str, url: str, headers: Mapping[str, str]) -> AsyncIterator[UpstreamAnswer]:
+        """Ask once, following no redirect; leaving the context early drops the connection.
+
+        `url` goes out as it is written: neither `//` nor `%2F` nor a dot segment is touched. Raises UpstreamFailed.
+        """
+        try:
+            async with asyncio.timeout(self._edge.connect_timeout + self._edge.head_timeout):
+                response = await self._session.request(
+                    method, URL(url, encoded=True), headers=headers, allow_redirects=False
+                )
+        except TimeoutError as error:
+            waited = self._edge.connect_timeout if isinstance(error, aiohttp.ClientError) else self._edge.head_timeout
+            raise UpstreamFailed(Failure.HEAD_TIMEOUT, f"the upstream did not answer within {waited:g} s") from None
+        except aiohttp.ClientConnectorDNSError as error:
+            raise UpstreamFailed(_dns_failure(error), str(error.os_error)) from None
+        except (aiohttp.ClientConnectionError, OSError) as error:
+            raise UpstreamFailed(Failure.UNREACHABLE, f"the upstream cannot be reached: {error}") from None
+        except (aiohttp.ClientError, ValueError) as error:
+            raise UpstreamFailed(Failure.MALFORMED, f"the upstream's answer is not HTTP: {error}") from None
+        try:
+            yield UpstreamAnswer(response, self._edge.stall_timeout)
+        finally:
+            if not response.content.at_eof():
+                response.close()
+            response.release()
+
+    async def close(self) -> None:
+        """Drop every connection."""
+        await self._session.close()
+
+
+class ForbiddenAddress(OSError):
+    """A public name leads into a private network."""
+
+
+def _dns_failure(error: aiohttp.ClientConnectorDNSError) -> Failure:
+    forbidden = isinstance(error.os_error, ForbiddenAddress)
+    return Failure.FORBIDDEN_ADDRESS if forbidden else Failure.UNREACHABLE
+
+
+class _GuardedResolver(AbstractResolver):
+    """Refuses names that lead to addresses which are not public.
+
+    Names of upstreams come from the settings, but what they resolve to comes from whoever holds the zone. Literal
+    addresses never reach a resolver, so 127.0.0.1:3000 is allowed as written.
+    """
+
+    def __init__(self) -> None:
+        self._resolver = aiohttp.ThreadedResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        found = await self._resolver.resolve(host, port, family)
+        if is_nearby_name(host):
+            return found
+        public = [entry for entry in found if ipaddress.ip_address(entry["host"].partition("%")[0]).is_global]
+        if not public:
+            raise ForbiddenAddress(
+                f"{host} resolves to a private address; write the address itself in the settings to allow it"
+            )
+        return public
+
+    async def close(self) -> None:
+        await self._resolver.close()
+
+
+def is_nearby_name(host: str) -> bool:
+    """Whether a host name can only mean a machine of one's own network."""
+    name = host.lower().rstrip(".")
+    return "." not in name or name.endswith(_NEARBY)

@@ -1,0 +1,30 @@
+"""Where a site's bytes come from: the one question that a fill asks, whatever answers it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from edge.upstream.http import UpstreamAnswer
+
+CDN_LOOP = "facet"  # our token in CDN-Loop (RFC 8586): a request that carries it has been here before
+USER_AGENT = "Facet"
+
+
+class Source(Protocol):
+    """An upstream of one site."""
+
+    def request(
+        self, method: str, target: str, headers: Mapping[str, str]
+    ) -> AbstractAsyncContextManager[UpstreamAnswer]:
+        """Ask for a request target (raw path and query, sent as written) with these headers added.
+
+        Entering the context raises UpstreamFailed where no answer begins.
+        """
+        ...
+
+
+def own_headers(host: str) -> dict[str, str]:
+    """What every request of ours says."""
+    return {"Host": host, "User-Agent": USER_AGENT, "CDN-Loop": CDN_LOOP}

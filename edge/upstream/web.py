@@ -1,0 +1,29 @@
+"""A web server as upstream, such as Mastodon's for CDN_HOST."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from urllib.parse import urlsplit
+
+from edge.upstream.http import HttpClient, UpstreamAnswer
+from edge.upstream.source import own_headers
+
+
+class WebSource:
+    """One web server, asked under its own name or the one that the site gives it.
+
+    `proto` is what X-Forwarded-Proto says: an application that insists on https would else redirect for ever.
+    """
+
+    def __init__(self, client: HttpClient, url: str, host: str | None, proto: str) -> None:
+        self._client = client
+        parts = urlsplit(url)
+        self._base = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+        self._headers = own_headers(host or parts.netloc.rpartition("@")[2]) | {"X-Forwarded-Proto": proto}
+
+    def request(
+        self, method: str, target: str, headers: Mapping[str, str]
+    ) -> AbstractAsyncContextManager[UpstreamAnswer]:
+        """See Source."""
+        return self._client.request(method, self._base + target, {**self._headers, **headers})
