@@ -222,7 +222,7 @@ class Edge(_Section):
     head_deadline: Seconds = Field(
         10, gt=0, description="How long a client may take to send a request's head, in seconds."
     )
-    max_url: int = Field(8 * KIB, ge=256, le=64 * KIB, description="The longest request line, in bytes.")
+    max_url: Size = Field(8 * KIB, ge=256, le=64 * KIB, description="The longest request line, in bytes.")
     max_headers: Size = Field(32 * KIB, ge=KIB, description="The largest request head, in bytes.")
     purge_header: str = Field(
         "X-Facet-Purge",
