@@ -1,0 +1,189 @@
+"""Purge epochs in shared memory: a purge is one integer write that every process sees at its next lookup.
+
+The rule of this file: `current(subject)` is the sum of a few counters that only ever grow, so any bump changes it,
+and a stored record may be used without asking the upstream only while it equals the record's own epoch. Counters
+are shared by hashing: a collision purges too much, never too little, and a million purges take no more room than
+one. Purges by prefix or tag are further hashed counters in the same sum: `slots()` is where they go.
+
+The file holds native 64-bit words: a header, one counter for everything, 1,024 for sites and buckets, 65,536 for
+paths. One process writes (the keeper), any number read without locks: an aligned word is read and written whole.
+The counter for everything starts at a random number, so a file made anew (lost, foreign, damaged) matches no
+record ever stored: everything counts as purged.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from hashlib import blake2b
+from pathlib import Path
+from typing import Self, TypeAlias
+
+from edge.cache.subjects import Subject
+
+GROUPS = 1024
+PATHS = 65_536
+
+_MAGIC = int.from_bytes(b"FacetEp1", "little")  # read as a native word: a file of the other byte order is foreign
+_SHAPE = GROUPS << 32 | PATHS
+_HEADER = 8  # words: magic, shape, settled, check word; the rest is zero
+_SETTLED = 2
+_CHECK = 3
+_EVERYTHING = _HEADER
+_FIRST_GROUP = _EVERYTHING + 1
+_FIRST_PATH = _FIRST_GROUP + GROUPS
+_WORDS = _FIRST_PATH + PATHS
+SIZE = _WORDS * 8
+"""The file's length in bytes."""
+
+_MASK = 2**64 - 1
+
+Slots: TypeAlias = tuple[int, ...]
+"""Where the counters of one subject are: worth keeping beside what is looked up often."""
+
+
+def slots(subject: Subject) -> Slots:
+    """The counters a lookup of this subject adds up. Stable over restarts, machines and Python versions."""
+    return (
+        _EVERYTHING,
+        _group_slot(subject.site),
+        _group_slot(subject.group),
+        _path_slot(subject.path),
+    )
+
+
+def _hash(name: bytes) -> int:
+    return int.from_bytes(blake2b(name, digest_size=8, person=b"facet-epoch").digest(), "little")
+
+
+def _group_slot(group: bytes) -> int:
+    return _FIRST_GROUP + _hash(group) % GROUPS
+
+
+def _path_slot(path: bytes) -> int:
+    return _FIRST_PATH + _hash(path) % PATHS
+
+
+class Epochs:
+    """The epochs of a node: `Epochs.write` in the keeper, `Epochs.read` in server processes.
+
+    A bump is in force for every process when the call returns, and durable when `sync()` has returned: call that
+    before acknowledging a purge. Bumps come from one thread; `sync()` may run in another.
+    """
+
+    def __init__(self, path: Path, descriptor: int, writable: bool) -> None:
+        self._path = path
+        self._descriptor = descriptor
+        self._inode = os.fstat(descriptor).st_ino
+        access = mmap.ACCESS_WRITE if writable else mmap.ACCESS_READ
+        self._map = mmap.mmap(descriptor, SIZE, access=access)
+        self._words = memoryview(self._map).cast("Q")
+
+    @classmethod
+    def write(cls, path: Path, *, base: int) -> Self:
+        """Open for the keeper; a file that is missing or not one of ours is made anew, starting at `base`.
+
+        `base` must be a random number below 2**63. Until `settle()` is called, `settled` is False.
+        """
+        if not _sound(path):
+            _create(path, base)
+        epochs = cls(path, os.open(path, os.O_RDWR | os.O_CLOEXEC), writable=True)
+        epochs._words[_SETTLED] = 0
+        return epochs
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Open for a server process. Raises OSError (missing) or ValueError (not one of ours): no keeper yet."""
+        if not _sound(path):
+            raise ValueError(f"{path} is not an epoch file of this version")
+        return cls(path, os.open(path, os.O_RDONLY | os.O_CLOEXEC), writable=False)
+
+    def current(self, subject: Subject) -> int:
+        """The epoch of a subject now. Within one file's life it never falls."""
+        return self.at(slots(subject))
+
+    def at(self, where: Slots) -> int:
+        """The epoch of the subject whose slots() these are."""
+        words = self._words
+        return sum([words[slot] for slot in where]) & _MASK
+
+    @property
+    def settled(self) -> bool:
+        """Whether the keeper, since it started, has read the feed to its end once.
+
+        Until then a stored record may hide a change made while this node was down: ask the upstream before use.
+        """
+        return self._words[_SETTLED] == 1
+
+    def settle(self) -> None:
+        """The feed has been read to its end."""
+        self._words[_SETTLED] = 1
+
+    def bump_path(self, path: bytes) -> None:
+        """Everything of one `Subject.path`, whatever site shows it."""
+        self._bump(_path_slot(path))
+
+    def bump_group(self, group: bytes) -> None:
+        """Everything of one site or bucket: `Subject.site` or `Subject.group`."""
+        self._bump(_group_slot(group))
+
+    def bump_all(self) -> None:
+        """Everything."""
+        self._bump(_EVERYTHING)
+
+    def _bump(self, slot: int) -> None:
+        self._words[slot] = (self._words[slot] + 1) & _MASK
+
+    def sync(self) -> None:
+        """Make all bumps so far durable. Blocks on the disk; on Linux fdatasync covers pages written by mmap.
+
+        Raises OSError: the bumps are in force, but may be lost in a power cut.
+        """
+        os.fdatasync(self._descriptor)
+
+    @property
+    def replaced(self) -> bool:
+        """Whether a keeper has made another file since: open that one. Ask after each connect to the keeper."""
+        try:
+            return self._path.stat().st_ino != self._inode
+        except OSError:
+            return True
+
+    def close(self) -> None:
+        """Unmap the file."""
+        self._words.release()
+        self._map.close()
+        os.close(self._descriptor)
+
+
+def _sound(path: Path) -> bool:
+    """Whether the file is one of ours, whole. Raises OSError only where it exists but cannot be read."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(_HEADER * 8)
+            size = os.fstat(file.fileno()).st_size
+    except FileNotFoundError:
+        return False
+    if size != SIZE:
+        return False
+    words = memoryview(head).cast("Q")
+    return (words[0], words[1], words[_CHECK]) == (_MAGIC, _SHAPE, _MAGIC ^ _SHAPE)
+
+
+def _create(path: Path, base: int) -> None:
+    """Write a fresh file beside `path`, make it durable, and put it in place."""
+    content = bytearray(SIZE)
+    words = memoryview(content).cast("Q")
+    words[0], words[1], words[_CHECK] = _MAGIC, _SHAPE, _MAGIC ^ _SHAPE
+    words[_EVERYTHING] = base
+    fresh = path.with_name(path.name + ".new")
+    with fresh.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
