@@ -79,7 +79,7 @@ def test_it_says_once_that_all_is_ready_and_stops_cleanly(tmp_path: Path) -> Non
 
 
 def test_first_start_makes_keys_that_only_the_owner_can_read(tmp_path: Path) -> None:
-    with facet_up(tmp_path, {name: "" for name in ()}) as running:
+    with facet_up(tmp_path) as running:
         for name in ("master.key", "edge-key.json"):
             assert stat.S_IMODE((running.data / name).stat().st_mode) == 0o600
         assert not (running.data / "root-key.json").exists()  # given in the environment, so not written down
@@ -111,7 +111,7 @@ def test_a_port_in_use_is_named_with_its_setting(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        address = "127.0.0.1:{}".format(taken.getsockname()[1])
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
         for setting in ("origin", "edge", "admin"):
             line = refusal(tmp_path / setting, f"--{setting}", address)
             assert address in line
