@@ -1,0 +1,90 @@
+"""The servers that stand beside ours in a run: nginx in three shapes and a bare aiohttp server with the same bytes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from conf.errors import StartError
+
+_BARE = """
+import asyncio, sys, uvloop
+from aiohttp import web
+body = open(sys.argv[2], "rb").read()
+async def answer(request):
+    return web.Response(body=body, content_type="image/avif")
+async def main():
+    server = await asyncio.get_running_loop().create_server(web.Server(answer), "127.0.0.1", int(sys.argv[1]))
+    await server.serve_forever()
+uvloop.run(main())
+"""
+
+_NGINX = """
+daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log;
+events {{ worker_connections 16384; }}
+http {{
+    access_log off; sendfile on; tcp_nopush on; keepalive_requests 10000000;
+    client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
+    uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+    proxy_cache_path {folder}/cache keys_zone=c:10m max_size=1g use_temp_path=off;
+    types {{ image/avif avif; }}
+    server {{ listen 127.0.0.1:{static}; root {folder}/www; {files} }}
+    server {{ listen 127.0.0.1:{cached}; {files}
+        location / {{ proxy_pass http://127.0.0.1:{static}; proxy_cache c; proxy_cache_valid 200 1h; }} }}
+}}
+"""
+
+
+def free_port() -> int:
+    """A loopback port that is free now."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+@contextmanager
+def nginx(folder: Path, body: bytes, *, open_file_cache: bool) -> Iterator[tuple[str, str, int]]:
+    """One-worker nginx: (static URL, proxy_cache URL, process id). Raises StartError where it is not installed."""
+    program = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
+    if program is None:
+        raise StartError("the benchmarks need nginx: apt-get install nginx")
+    (folder / "www").mkdir(parents=True)
+    (folder / "www" / "a.avif").write_bytes(body)
+    static, cached = free_port(), free_port()
+    files = "open_file_cache max=1000; open_file_cache_valid 60s;" if open_file_cache else ""
+    config = folder / "nginx.conf"
+    config.write_text(_NGINX.format(folder=folder, static=static, cached=cached, files=files))
+    with _running([program, "-p", str(folder), "-c", str(config)], cached) as pid:
+        yield f"http://127.0.0.1:{static}/a.avif", f"http://127.0.0.1:{cached}/a.avif", pid
+
+
+@contextmanager
+def bare_aiohttp(folder: Path, body: bytes) -> Iterator[tuple[str, int]]:
+    """aiohttp's low-level server on uvloop with one fixed answer: the ceiling of the ordinary path. (URL, pid)."""
+    file = folder / "body"
+    file.write_bytes(body)
+    port = free_port()
+    with _running([sys.executable, "-c", _BARE, str(port), str(file)], port) as pid:
+        yield f"http://127.0.0.1:{port}/", pid
+
+
+@contextmanager
+def _running(command: list[str], port: int) -> Iterator[int]:
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    try:
+        while process.poll() is None:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+        if process.poll() is not None:
+            raise StartError(f"{command[0]} ended with status {process.returncode}")
+        yield process.pid
+    finally:
+        process.terminate()
+        process.wait()
