@@ -1,7 +1,7 @@
 """The memory tier: a dictionary bounded in bytes.
 
-The rule of this file: the sum of the sizes held never exceeds the limit, not even for a moment. Which entry goes
-is decided by S3-FIFO (s3fifo.py).
+The rule of this file: the sizes held together never exceed the limit, not even for a moment. Which entry goes is
+decided by S3-FIFO (s3fifo.py).
 """
 
 from __future__ import annotations
@@ -19,11 +19,42 @@ class MemoryTier(Generic[Value]):
     The caller says how large an entry is, in bytes: the body plus what its record and key weigh.
     """
 
-    def __init__(self, limit: int) -> None: ...
-    def get(self, key: bytes) -> Value | None: ...
-    def put(self, key: bytes, value: Value, size: int) -> bool: ...
-    def discard(self, key: bytes) -> None: ...
-    def clear(self) -> None: ...
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._entries: S3Fifo[bytes, Value] = S3Fifo(limit)
+
+    def get(self, key: bytes) -> Value | None:
+        """The value, or None. A hit is one integer write."""
+        entry = self._entries.get(key)
+        if entry is None:
+            return None
+        entry.hit()
+        return entry.value
+
+    def put(self, key: bytes, value: Value, size: int) -> bool:
+        """Keep `value`, in place of what was under `key`. False where it is larger than the whole tier."""
+        entries = self._entries
+        proven = entries.proven(key)
+        entries.remove(key)
+        if size > self._limit:
+            return False
+        while entries.bytes + size > self._limit:
+            entries.evict()
+        entries.add(key, size, value, proven=proven)
+        return True
+
+    def discard(self, key: bytes) -> None:
+        """Forget what is under `key`, if anything."""
+        self._entries.remove(key)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._entries = S3Fifo(self._limit)
+
     @property
-    def used(self) -> int: ...
-    def __len__(self) -> int: ...
+    def used(self) -> int:
+        """The sizes held together, in bytes."""
+        return self._entries.bytes
+
+    def __len__(self) -> int:
+        return len(self._entries)
