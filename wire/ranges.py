@@ -56,7 +56,8 @@ def parse_range(header: str | None, size: int) -> Selection:
     unit, equals, specs = header.partition("=")
     if not equals or unit.strip(" \t").lower() != "bytes":
         return Full()
-    members = [member for spec in specs.split(",") if (member := spec.strip(" \t"))]  # §5.6.1: empty members are nothing
+    # §5.6.1.2: empty members of a list are nothing
+    members = [member for spec in specs.split(",") if (member := spec.strip(" \t"))]
     if not members or len(members) > MAX_RANGES:
         return Full()
     parts = []

@@ -1,16 +1,29 @@
 """Which site a request belongs to, what its kind does, and what its source is called.
 
-The rule of this file: paths are compared as they were sent. A source is looked for under exactly one name, and no
-spelling of a path leads out of its bucket or its prefix.
+The rule of this file: paths are compared and passed on as they were sent. A spelling that some upstream might read
+as another path (dot segments, broken escapes, NUL) names nothing at all, so none leads out of a bucket or a prefix.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
+from urllib.parse import urlsplit
 
+from conf import schema
 from conf.schema import Settings, SiteKind
+from wire.targets import dot_segments, is_well_escaped, request_target
+
+DEFAULT_SITE = "default"
+"""The name of the site that serves /{bucket}/{key} on every host without a site of its own."""
+
+# The first segment of the default site's paths. Wide enough for every bucket there is; the origin decides. It cannot
+# start with "-", so the origin's own paths (/-/feed) are out of reach, nor hold an escape.
+_BUCKET_AND_KEY = re.compile(r"/[A-Za-z0-9][A-Za-z0-9._-]{1,254}/.+", re.DOTALL)
+_PORT = re.compile(r":[0-9]*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +42,16 @@ class Behaviour:
     """401, 403 and 404 of the upstream are all 404 to the client, with our own body."""
 
 
-BEHAVIOURS: Mapping[SiteKind, Behaviour]
+BEHAVIOURS: Mapping[SiteKind, Behaviour] = MappingProxyType(
+    {
+        SiteKind.MEDIA: Behaviour(
+            renders=True, media_headers=True, query_in_key=False, relays_redirects=False, hides_errors=True
+        ),
+        SiteKind.ASSETS: Behaviour(
+            renders=False, media_headers=False, query_in_key=True, relays_redirects=True, hides_errors=False
+        ),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,61 +61,116 @@ class Site:
     name: str
     kind: SiteKind
     host: str
+    """Lower case, no port; empty for the default site."""
     prefix: str
+    """Empty, or "/…" without a slash at its end."""
     bucket: str | None
     upstream: str | None
     upstream_host: str | None
-    upstream_proto: str
+    upstream_proto: Literal["http", "https"]
     access: Literal["anonymous", "key"]
     strip_always: bool
     keep_copyright: bool
     downstream_vary: bool
     cors: str
     revalidate: float
+    """Seconds; the site's own or the edge's."""
     purge_secret: str | None
     behaviour: Behaviour
 
     @property
     def at_bucket(self) -> bool:
         """Whether sources are objects of the S3 origin (signed reads), not files of an HTTP upstream."""
-        raise NotImplementedError
+        return self.upstream is None
 
     def source_path(self, raw_path: str, raw_query: str = "") -> str | None:
-        """The one name of a source within this site: key of asset records, flights and epochs.
+        """The name of a source within this site: its raw path, with `?query` where the kind has that in the key.
 
-        raw_path: as `Sites.match` gave it. Objects: percent-decoded and encoded anew, so that every spelling of a
-        key has one name. HTTP upstreams: as sent, with `?query` on sites that have the query in the key.
-        None: there can be no such object (no key, a dot segment, a broken escape): 404 without asking anybody.
+        raw_path: as `Sites.match` gave it. None: there can be no such object (no key, a dot segment, a broken
+        escape, a NUL): 404 without asking anybody.
         """
-        raise NotImplementedError
+        path = request_target(raw_path)
+        if not is_well_escaped(path) or dot_segments(path) or "%00" in path:
+            return None
+        if self.bucket is not None and path == "/":
+            return None
+        if self.bucket is None and self.at_bucket and not _BUCKET_AND_KEY.fullmatch(path):
+            return None
+        if self.behaviour.query_in_key and raw_query:
+            return f"{path}?{request_target(raw_query)}"
+        # A raw path holds no "?", so the first one in a name always begins the query.
+        return path
 
     def source_target(self, source_path: str) -> str:
-        """The request target to ask the upstream with (path-style at the origin), of a `source_path`."""
-        raise NotImplementedError
+        """The request target to ask the upstream with, of a `source_path`: path-style at the origin."""
+        if self.upstream is not None:
+            return urlsplit(self.upstream).path + source_path
+        return source_path if self.bucket is None else f"/{self.bucket}{source_path}"
 
 
 class Sites:
     """All sites of an edge, compiled once from the settings."""
 
     def __init__(self, settings: Settings) -> None:
-        raise NotImplementedError
+        compiled = [_compile(site, settings.edge) for site in settings.sites]
+        self.default = _compile(_DEFAULT, settings.edge)
+        self._named = {site.name: site for site in (*compiled, self.default)}
+        self._by_host: dict[str, list[Site]] = {}
+        for site in sorted(compiled, key=lambda site: len(site.prefix), reverse=True):
+            self._by_host.setdefault(site.host, []).append(site)
+
+    def __iter__(self) -> Iterator[Site]:
+        return iter(self._named.values())
 
     def match(self, host: str, raw_path: str) -> tuple[Site, str] | None:
         """The site of a request and the raw path within it, always starting with "/".
 
-        host: the Host field as sent. The longest prefix that ends at a segment boundary wins. None: a host that has
-        sites, but none for this path.
+        host: the Host field as sent. raw_path: the path of the request line, without query. The longest prefix that
+        ends at a segment boundary wins. None: a host that has sites, but none for this path.
         """
-        raise NotImplementedError
+        sites = self._by_host.get(host_name(host))
+        if sites is None:
+            return self.default, raw_path if raw_path.startswith("/") else f"/{raw_path}"
+        for site in sites:
+            rest = raw_path[len(site.prefix) :]
+            if raw_path.startswith(site.prefix) and (not rest or rest.startswith("/")):
+                return site, rest or "/"
+        return None
 
     def named(self, name: str) -> Site | None:
         """The site of a name."""
-        raise NotImplementedError
+        return self._named.get(name)
 
-    def of_object(self, bucket: str, key: str) -> Iterator[tuple[Site, str]]:
-        """Every (site, source path) that an object is served under: what a feed event of it makes old."""
-        raise NotImplementedError
 
-    def of_bucket(self, bucket: str) -> Iterator[Site]:
-        """Every site that serves objects of a bucket: what a bucket-wide feed event makes old."""
-        raise NotImplementedError
+def host_name(host: str) -> str:
+    """The name in a Host field: lower case, without port, trailing dot and the brackets of an IPv6 address."""
+    name = host.strip().lower()
+    if name.startswith("["):
+        return name[1:].partition("]")[0]
+    return _PORT.sub("", name).removesuffix(".")
+
+
+# The default site is an ordinary one in everything but its source. model_construct, because a site that somebody
+# writes must have a source.
+_DEFAULT = schema.Site.model_construct(name=DEFAULT_SITE, host="", kind=SiteKind.MEDIA)
+
+
+def _compile(site: schema.Site, edge: schema.Edge) -> Site:
+    return Site(
+        name=site.name,
+        kind=site.kind,
+        host=site.host,
+        prefix=site.prefix,
+        bucket=site.bucket,
+        upstream=site.upstream,
+        upstream_host=site.upstream_host,
+        upstream_proto=site.upstream_proto,
+        access=site.access,
+        strip_always=site.strip == "always",
+        keep_copyright=site.copyright,
+        downstream_vary=site.downstream_vary,
+        cors=site.cors,
+        revalidate=edge.revalidate if site.revalidate is None else site.revalidate,
+        purge_secret=site.purge_secret,
+        behaviour=BEHAVIOURS[site.kind],
+    )
