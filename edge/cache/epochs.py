@@ -26,9 +26,10 @@ PATHS = 65_536
 
 _MAGIC = int.from_bytes(b"FacetEp1", "little")  # read as a native word: a file of the other byte order is foreign
 _SHAPE = GROUPS << 32 | PATHS
-_HEADER = 8  # words: magic, shape, settled, check word; the rest is zero
-_SETTLED = 2
-_CHECK = 3
+_HEADER = 8  # words: magic, shape, check word, settled, unswept; the rest is zero
+_CHECK = 2
+_SETTLED = 3
+_UNSWEPT = 4
 _EVERYTHING = _HEADER
 _FIRST_GROUP = _EVERYTHING + 1
 _FIRST_PATH = _FIRST_GROUP + GROUPS
@@ -111,13 +112,22 @@ class Epochs:
     def settled(self) -> bool:
         """Whether the keeper, since it started, has read the feed to its end once.
 
-        Until then a stored record may hide a change made while this node was down: ask the upstream before use.
+        Until then a stored record of a bucket may hide a change made while this node was down: ask before use.
         """
         return self._words[_SETTLED] == 1
 
     def settle(self) -> None:
         """The feed has been read to its end."""
         self._words[_SETTLED] = 1
+
+    @property
+    def unswept(self) -> bool:
+        """Whether purged bytes of a site, a bucket or everything may still be on the disk."""
+        return self._words[_UNSWEPT] == 1
+
+    @unswept.setter
+    def unswept(self, value: bool) -> None:
+        self._words[_UNSWEPT] = value
 
     def bump_path(self, path: bytes) -> None:
         """Everything of one `Subject.path`, whatever site shows it."""

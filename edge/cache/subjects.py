@@ -13,6 +13,8 @@ from urllib.parse import unquote_to_bytes
 
 from blake3 import blake3
 
+_SUFFIX = 16  # bytes of the hash that closes an asset key
+
 
 class Addressed(Protocol):
     """What a purge needs to know about a site (edge.policy.sites.Site has it)."""
@@ -22,7 +24,7 @@ class Addressed(Protocol):
     @property
     def bucket(self) -> str | None: ...
     @property
-    def upstream(self) -> str | None: ...
+    def upstream(self) -> object | None: ...
 
 
 class Subject(NamedTuple):
@@ -82,4 +84,23 @@ def asset_key(site: Addressed, raw_path: str) -> bytes:
     """
     subject = purge_subject(site, raw_path)
     _, query = _split(raw_path)
-    return subject.path + b"\0" + blake3(site.name.encode() + b"\0" + query).digest(16)
+    return subject.path + b"\0" + blake3(site.name.encode() + b"\0" + query).digest(_SUFFIX)
+
+
+def subject_of(key: bytes, site_name: str) -> Subject:
+    """The subject of an asset record: its asset_key() and its site's name."""
+    path = key[: -_SUFFIX - 1]
+    kind, name, _ = path.split(b"\0", 2)
+    return Subject(_site_group(site_name), kind + b"\0" + name + b"\0", path)
+
+
+def site_group(site: Addressed) -> bytes:
+    """The group of everything a site shows, for a purge of the site."""
+    return _site_group(site.name)
+
+
+def site_assets(site: Addressed) -> bytes:
+    """What the asset keys of everything a site shows begin with; other sites of its bucket may begin so too."""
+    if site.upstream is not None:
+        return _site_group(site.name)
+    return b"b\0" if site.bucket is None else bucket_group(site.bucket)
