@@ -113,7 +113,7 @@ DETAILS: Mapping[Detail, DetailRow] = MappingProxyType(
         Detail.NEGATIVE: DetailRow("a stored 404 or 410"),
         Detail.NO_STORE: DetailRow("the upstream forbids storing (no-store)"),
         Detail.PRIVATE: DetailRow("the upstream allows storing to the client alone (private)"),
-        Detail.AUTHORIZED: DetailRow("the request had credentials, and the upstream does not declare the answer public"),
+        Detail.AUTHORIZED: DetailRow("the request had credentials, and the upstream does not say public"),
         Detail.UNCACHEABLE: DetailRow("the upstream answered in a way that cannot be stored"),
         Detail.NO_SUCH_OBJECT: DetailRow("the path cannot be the name of an object", 404),
         Detail.BAD_PARAMETER: DetailRow("a parameter of the URL has a value that is not allowed", 400),
