@@ -22,7 +22,7 @@ _VARIANTS = (
     ("w=240&h=240&fit=cover", "a square cut from the middle"),
     ("w=240&h=240&fit=cover&gravity=south", "the same, from the lower edge"),
     ("w=240&h=240&fit=pad&bg=c8553d", "whole, on a ground of one colour"),
-    ("w=240&h=240&fit=fill", "stretched"),
+    ("w=240&h=160&fit=fill", "stretched"),
     ("w=240&quality=20", "at quality 20"),
     ("w=240&format=jpeg", "as JPEG, whoever asks"),
 )

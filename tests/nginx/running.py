@@ -27,7 +27,7 @@ MEDIA, ASSETS, PLAIN, S3, DOMAIN = (
     "s3.example.test",
     "buckets.example.test",
 )
-NAMES = [MEDIA, ASSETS, PLAIN, S3, DOMAIN, f"*.{DOMAIN}"]
+NAMES = [MEDIA, ASSETS, PLAIN, S3, DOMAIN, f"*.{DOMAIN}", "localhost"]
 SECRET = "a-purge-secret"
 
 
