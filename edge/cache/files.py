@@ -208,6 +208,7 @@ class BodyWriter:
         Raises WrongLength (fewer bytes than expected), NoSpace and OSError; the body is then aborted.
         """
         try:
+            final = body_path(self._folder, key)
             if self._expected not in (None, self.written):
                 raise WrongLength(f"{self.written} of the {self._expected} bytes announced")
             if self.written % BLOCK:
@@ -218,7 +219,6 @@ class BodyWriter:
             end = _END.pack(digest, zlib.crc32(digest))
             _write(self._descriptor, bytes(self._table) + end, BODY_OFFSET + self.written)
             _write(self._descriptor, _pack_header(_Header(self._salt, self.written, bytes.fromhex(key))), 0)
-            final = body_path(self._folder, key)
             final.parent.mkdir(mode=0o700, exist_ok=True)
             self.path.rename(final)
         except BaseException:
