@@ -9,12 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final, TypeAlias
 
 from conf.schema import Edge
 from edge.policy.reasons import Detail
 from edge.policy.sites import Site
+from wire.dates import parse_http_date
+from wire.fields import HOP_BY_HOP, delta_seconds, parse_cache_control, split_list
 
-Headers = Mapping[str, str]
+Headers: TypeAlias = Mapping[str, str]
+
+UNCACHEABLE_HEADER: Final = "x-facet-uncacheable"
+"""The origin's mark on an answer that depended on who asked from where (a policy condition)."""
+
+SHORT: Final = 5  # seconds a client keeps an answer that may be better next time
+LIVE: Final = {".m3u8": 1.0, ".mpd": 1.0}  # default lifetimes, in seconds, of playlists that change under one name
+
+NEGATIVE: Final = frozenset({404, 410})
+# RFC 9110 §15.1 calls these cacheable by default; the others of that list are errors we do not keep, and 206.
+_STORABLE: Final = frozenset({200, 203, 204, 300, 301, 308}) | NEGATIVE
+_STORABLE_IF_EXPLICIT: Final = frozenset({302, 303, 307})
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,43 +36,105 @@ class Lifetimes:
     """A site's settings of time, in seconds."""
 
     revalidate: float
+    """The longest time without asking the upstream again, and the lifetime where the upstream gives none."""
     negative: float
     client_max_age: float
 
     @classmethod
     def of(cls, site: Site, edge: Edge) -> Lifetimes:
         """The lifetimes of a site."""
-        raise NotImplementedError
+        return cls(site.revalidate, edge.negative, edge.client_max_age)
 
 
 def not_storable(status: int, headers: Headers, *, authorized: bool = False) -> Detail | None:
     """Why an upstream answer to a GET must not be stored (RFC 9111 §3); None where it may.
 
-    authorized: the client's own Authorization went upstream with the request.
+    authorized: credentials of the client's own went upstream with the request. Set-Cookie is no reason: it is not
+    stored, and the rest is (§7.3 leaves it to us).
     """
-    raise NotImplementedError
+    directives = parse_cache_control(headers.get("cache-control"))
+    if UNCACHEABLE_HEADER in headers:
+        return Detail.UNCACHEABLE
+    if "no-store" in directives and not (status in _STORABLE and "must-understand" in directives):  # §5.2.2.3, .5
+        return Detail.NO_STORE
+    if "private" in directives:  # §5.2.2.7; with field names, too, which it allows
+        return Detail.PRIVATE
+    if authorized and not directives.keys() & {"public", "s-maxage", "must-revalidate"}:  # §3.5
+        return Detail.AUTHORIZED
+    if "*" in split_list(headers.get("vary", "")):  # §4.1: never matches a later request
+        return Detail.UNCACHEABLE
+    if status in _STORABLE or (status in _STORABLE_IF_EXPLICIT and explicit_freshness(headers, 0) is not None):
+        return None
+    return Detail.UNCACHEABLE
 
 
 def explicit_freshness(headers: Headers, response_time: float) -> float | None:
-    """The upstream's freshness lifetime in seconds (RFC 9111 §4.2.1): s-maxage, max-age or Expires; None without."""
-    raise NotImplementedError
+    """The upstream's freshness lifetime in seconds (RFC 9111 §4.2.1): s-maxage, max-age or Expires; None without.
+
+    What cannot be read counts as stale, as §4.2.1 asks for.
+    """
+    directives = parse_cache_control(headers.get("cache-control"))
+    for name in ("s-maxage", "max-age"):
+        if name in directives:
+            return delta_seconds(directives[name]) or 0
+    return _expires_in(headers, response_time)
+
+
+def _expires_in(headers: Headers, response_time: float) -> float | None:
+    """Expires − Date (RFC 9111 §5.3); an unreadable Expires, such as 0, is in the past."""
+    if "expires" not in headers:
+        return None
+    expires = parse_http_date(headers["expires"], response_time)
+    return 0 if expires is None else max(0, expires - _date(headers, response_time))
+
+
+def _date(headers: Headers, response_time: float) -> float:
+    """The Date, or when the answer came where there is none (RFC 9110 §6.6.1)."""
+    date = parse_http_date(headers.get("date", ""), response_time)
+    return response_time if date is None else date
 
 
 def initial_age(headers: Headers, request_time: float, response_time: float) -> float:
     """corrected_initial_age in seconds (RFC 9111 §4.2.3)."""
-    raise NotImplementedError
+    first, *_ = split_list(headers.get("age", "")) or [""]  # §5.1: of several values the first
+    apparent_age = max(0.0, response_time - _date(headers, response_time))
+    corrected_age_value = (delta_seconds(first) or 0) + max(0.0, response_time - request_time)
+    return max(apparent_age, corrected_age_value)
 
 
 def edge_lifetime(
     path: str, status: int, headers: Headers, lifetimes: Lifetimes, request_time: float, response_time: float
 ) -> float:
-    """How many seconds from response_time the edge may use a stored answer without asking again; 0 is at once."""
-    raise NotImplementedError
+    """How many seconds from response_time the edge may use a stored answer without asking again; 0 is at once.
+
+    The shortest of what is left of the upstream's freshness, the site's `revalidate` and, for 404 and 410, the
+    negative lifetime. Without freshness from the upstream its part falls away (§4.2.2 leaves heuristics to us).
+    """
+    if "no-cache" in parse_cache_control(headers.get("cache-control")):  # §5.2.2.4
+        return 0
+    bound = lifetimes.negative if status in NEGATIVE else lifetimes.revalidate
+    freshness = explicit_freshness(headers, response_time)
+    if freshness is None:
+        return min(bound, _default_lifetime(path, lifetimes))
+    return min(bound, max(0, freshness - initial_age(headers, request_time, response_time)))
+
+
+def _default_lifetime(path: str, lifetimes: Lifetimes) -> float:
+    name = path.partition("?")[0].lower()
+    live = next((seconds for suffix, seconds in LIVE.items() if name.endswith(suffix)), lifetimes.revalidate)
+    return min(live, lifetimes.revalidate)
 
 
 def age(initial: float, response_time: float, now: float) -> int:
-    """The Age to send for a stored answer, in whole seconds (RFC 9111 §4.2.3, §5.1)."""
-    raise NotImplementedError
+    """The Age to send for a stored answer, in whole seconds (RFC 9111 §4.2.3, §5.1).
+
+    initial: corrected_initial_age when the answer came, at response_time.
+    """
+    return int(initial + max(0.0, now - response_time))
+
+
+# Directives for clients that are passed on as they are (RFC 9111 §5.2.2, RFC 8246, RFC 5861).
+_PASSED_ON: Final = ("immutable", "must-revalidate", "no-transform", "stale-while-revalidate", "stale-if-error")
 
 
 def client_cache_control(
@@ -66,16 +142,58 @@ def client_cache_control(
 ) -> str:
     """The one Cache-Control line for the client.
 
-    short: a degraded or provisional answer. stored: False for an answer that was not storable.
+    short: a degraded or provisional answer, or one given stale. stored: False for an answer that is only relayed; a
+    client then keeps it only where its upstream says so.
     """
-    raise NotImplementedError
+    directives = parse_cache_control(headers.get("cache-control"))
+    if status >= 400:
+        return f"public, max-age={int(lifetimes.negative)}" if stored and status in NEGATIVE else "no-store"
+    if "no-store" in directives or (not stored and not (directives.keys() & {"private", "public", "max-age"})):
+        return "no-store"
+    if "no-cache" in directives:
+        return "no-cache, no-transform" if "no-transform" in directives else "no-cache"
+    lifetime = _client_freshness(headers, directives)
+    if lifetime is None:
+        lifetime = _default_lifetime(path, lifetimes)
+    passed_on = [name for name in _PASSED_ON if name in directives]
+    if short:
+        lifetime = min(lifetime, SHORT)
+        passed_on = [name for name in passed_on if name == "no-transform"]
+    return ", ".join(
+        (
+            "private" if "private" in directives else "public",
+            f"max-age={int(min(lifetime, lifetimes.client_max_age))}",
+            *(_directive(name, directives[name]) for name in passed_on),
+        )
+    )
+
+
+def _client_freshness(headers: Headers, directives: Mapping[str, str | None]) -> float | None:
+    """As explicit_freshness, for a cache that is not shared: without s-maxage."""
+    if "max-age" in directives:
+        return delta_seconds(directives["max-age"]) or 0
+    return _expires_in(headers, _date(headers, 0))
+
+
+def _directive(name: str, argument: str | None) -> str:
+    seconds = delta_seconds(argument)
+    return name if seconds is None else f"{name}={seconds}"
 
 
 def forbids_transform(headers: Headers) -> bool:
     """Whether Cache-Control says no-transform (RFC 9111 §5.2.2.6)."""
-    raise NotImplementedError
+    return "no-transform" in parse_cache_control(headers.get("cache-control"))
+
+
+# What a 304 does not update (RFC 9111 §3.2): it belongs to the connection, or describes the stored bytes.
+_NOT_UPDATED: Final = HOP_BY_HOP | {"content-encoding", "content-length", "content-range", "content-type", "set-cookie"}
 
 
 def freshened(stored: Headers, validation: Headers) -> dict[str, str]:
-    """The headers of a stored answer after a 304 (RFC 9111 §3.2, §4.3.4)."""
-    raise NotImplementedError
+    """The headers of a stored answer after a 304 (RFC 9111 §3.2, §4.3.4).
+
+    validation: the 304's headers, through hygiene.stored_headers like those of any answer. A field it does not
+    mention stays.
+    """
+    updated = {name: value for name, value in validation.items() if name not in _NOT_UPDATED}
+    return {**stored, **updated}

@@ -8,17 +8,39 @@ resolved to exact pixels, so that one meaning has one plan and one plan has one 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final, TypeAlias
 
 import msgspec
 
 from conf.schema import Render
-from edge.policy.negotiate import AcceptClass
-from edge.policy.reasons import Detail
+from edge.policy.geometry import Geometry, geometry
+from edge.policy.negotiate import ANIMATED, OWN, TRANSPARENT, AcceptClass, Result, choose_format
+from edge.policy.quality import encoder_quality
+from edge.policy.reasons import DETAILS, Detail
 from edge.policy.sites import Site
-from edge.policy.variant import Variant
+from edge.policy.variant import CENTER, OUTPUT_FORMATS, Gravity, Variant
+from wire.fields import media_type
 
-RENDERABLE_TYPES: frozenset[str]
+PIPELINE: Final = "1"
+"""Raised whenever the renderers make other bytes of an old plan; older renderings are then no longer found."""
+
+RENDERABLE_TYPES: Final = frozenset(
+    {
+        "image/jpeg",
+        "image/jpg",
+        "image/pjpeg",
+        "image/png",
+        "image/apng",
+        "image/gif",
+        "image/webp",
+        "image/avif",
+        "image/tiff",
+        "image/svg+xml",
+    }
+)
 """Content types that are probed, rendered and negotiated; for all others image parameters are nothing."""
+
+_RENDERABLE_FORMATS: Final = frozenset({"jpeg", "png", "gif", "webp", "avif", "tiff", "svg"})
 
 
 class AssetFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,10 +66,15 @@ class AssetFacts(msgspec.Struct, frozen=True, kw_only=True):
     no_transform: bool = False
     """Its Cache-Control says no-transform (RFC 9111 §5.2.2.6)."""
     problem: Detail | None = None
-    """Why it cannot be rendered: UNREADABLE, DAMAGED, TOO_LARGE, TOO_MANY_PIXELS, TOO_MANY_FRAMES, …"""
+    """Why it cannot be rendered: UNREADABLE, DAMAGED, TOO_LARGE, …"""
+
+    @property
+    def upright(self) -> tuple[int, int]:
+        """Width and height as it is seen: orientations 5–8 lie on their side."""
+        return (self.height, self.width) if self.orientation >= 5 else (self.width, self.height)
 
 
-class RenderPlan(msgspec.Struct, frozen=True, kw_only=True):
+class RenderPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One rendering, resolved: resize the upright picture to (resize_width, resize_height); where that is larger than
     (width, height) crop to it at `gravity`, where smaller place it there on `background`. Identical plans on
     identical source bytes give identical results."""
@@ -56,10 +83,11 @@ class RenderPlan(msgspec.Struct, frozen=True, kw_only=True):
     resize_height: int
     width: int
     height: int
-    gravity: tuple[float, float] | None = (0.5, 0.5)
+    gravity: Gravity = CENTER
     """Fractions of the free width and height; None is the most interesting part (only ever for crops)."""
     background: str = ""
-    """"rrggbb" or "rrggbbaa" for padding and for flattening; empty is transparent, or white where there is no alpha."""
+    """"rrggbb" or "rrggbbaa" for padding and behind transparency; empty leaves transparency as it is, and is given
+    only where the format has it."""
     blur: float = 0.0
     """Sigma in pixels of the result; 0 is none."""
     format: str
@@ -75,7 +103,7 @@ class RenderPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     def canonical(self) -> str:
         """The plan in a cache key."""
-        raise NotImplementedError
+        return PIPELINE + msgspec.json.encode(self).decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,24 +131,135 @@ class Refused:
     message: str
 
 
-Plan = Stored | Rendering | Refused
+Plan: TypeAlias = Stored | Rendering | Refused
 
 
 def renderable(content_type: str) -> bool:
-    """Whether image parameters and negotiation mean anything for this content type (parameters of it ignored)."""
-    raise NotImplementedError
+    """Whether image parameters and negotiation mean anything for this content type (its parameters are ignored)."""
+    return media_type(content_type) in RENDERABLE_TYPES
+
+
+def untouched(asset: AssetFacts, variant: Variant, accept: AcceptClass, site: Site) -> Stored | None:
+    """The plan, where no probe of the source is needed to know it: nobody wants anything changed, or nobody may."""
+    if not site.behaviour.renders or not renderable(asset.content_type):
+        return Stored(None)
+    if asset.no_transform:
+        return Stored(Detail.NO_TRANSFORM)
+    if not variant.changes and (variant.format == "original" or accept == OWN):
+        return Stored(None, site.strip_always)
+    if _is_vector(asset) and variant.format not in OUTPUT_FORMATS:
+        return Stored(Detail.VECTOR)
+    return None
 
 
 def decide(asset: AssetFacts, variant: Variant, accept: AcceptClass, site: Site, settings: Render) -> Plan:
-    """The plan for one request."""
-    raise NotImplementedError
+    """The plan for one request, in this order: what is not touched; what cannot be rendered; what a rendering would
+    come to; whether that is what the source already is."""
+    if stored := untouched(asset, variant, accept, site):
+        return stored
+    # A still format that the URL names takes the first frame; negotiation never flattens.
+    frames = 1 if variant.format in OUTPUT_FORMATS and variant.format not in ANIMATED else asset.pages
+    if problem := asset.problem or _problem(asset, frames, settings):
+        return degraded(variant, site, problem)
+    if frames > 1 and asset.format not in ANIMATED:
+        return Stored(Detail.ANIMATION_KEPT, strip=True)
+
+    size = geometry(*asset.upright, variant, settings.max_side, vector=_is_vector(asset))
+    has_alpha = asset.has_alpha and not _is_opaque(variant.background)
+    format = choose_format(
+        asset.format,
+        variant.format,
+        accept,
+        _offered(settings),
+        Result(size.width, size.height, animated=frames > 1, has_alpha=has_alpha),
+    )
+    reshapes = bool(
+        size != (*asset.upright, *asset.upright) or variant.blur or (asset.has_alpha and variant.background)
+    )
+    if format == asset.format and not reshapes and not (variant.quality and encoder_quality(format, variant.quality)):
+        return Stored(Detail.UNCHANGED if variant.changes else None, strip=True)
+    if format is None or _is_too_large(size, frames, settings):
+        return degraded(variant, site, Detail.RESULT_TOO_LARGE)
+
+    lossless = asset.palette and format == "webp" and frames == 1 and not variant.quality
+    plan = RenderPlan(
+        resize_width=size.resize_width,
+        resize_height=size.resize_height,
+        width=size.width,
+        height=size.height,
+        gravity=variant.gravity if size.crops or size.pads else CENTER,
+        background=_background(variant.background, size, format, asset.has_alpha),
+        blur=variant.blur,
+        format=format,
+        quality=0 if lossless else encoder_quality(format, variant.quality or settings.quality),
+        lossless=lossless,
+        animated=frames > 1,
+        keep_profile=asset.has_profile and format != "gif" and accept != OWN,
+        keep_copyright=site.keep_copyright,
+    )
+    return Rendering(plan, may_yield=variant.format == "auto" and not reshapes)
 
 
-def degraded(asset: AssetFacts, variant: Variant, site: Site, reason: Detail) -> Stored | Refused:
-    """What to do instead when a Rendering of `decide` failed (queue full, timed out, crashed, damaged, …)."""
-    raise NotImplementedError
+def degraded(variant: Variant, site: Site, reason: Detail) -> Stored | Refused:
+    """What to do instead when a source cannot be rendered, or a Rendering of `decide` failed."""
+    if not variant.changes:
+        return Stored(reason, site.strip_always)
+    meaning, status = DETAILS[reason]
+    return Refused(status or 503, reason, meaning)
 
 
-def yielded(site: Site) -> Stored:
-    """What to do instead when a rendering that may yield was not smaller than the source."""
-    raise NotImplementedError
+def yielded() -> Stored:
+    """What to do instead where a rendering that may yield was not smaller than the source."""
+    return Stored(Detail.NOT_SMALLER, strip=True)
+
+
+def _is_vector(asset: AssetFacts) -> bool:
+    return asset.format == "svg" or (not asset.format and media_type(asset.content_type) == "image/svg+xml")
+
+
+def _problem(asset: AssetFacts, frames: int, settings: Render) -> Detail | None:
+    """What the header of a source says against rendering it."""
+    if asset.format not in _RENDERABLE_FORMATS or asset.width < 1 or asset.height < 1:
+        return Detail.UNREADABLE
+    if frames > settings.max_frames:
+        return Detail.TOO_MANY_FRAMES
+    if asset.width * asset.height * frames > settings.max_pixels and not _is_vector(asset):
+        return Detail.TOO_MANY_PIXELS
+    return None
+
+
+def _is_too_large(size: Geometry, frames: int, settings: Render) -> bool:
+    """Bounds the result, and what is resized only to be cropped away."""
+    pixels = size.resize_width * size.resize_height * frames
+    return max(size.width, size.height) > settings.max_side or pixels > settings.max_pixels
+
+
+def _offered(settings: Render) -> frozenset[str]:
+    return frozenset(format for format, offered in (("avif", settings.avif), ("webp", settings.webp)) if offered)
+
+
+def _is_opaque(background: str) -> bool:
+    return len(background) == 6
+
+
+def _background(asked: str, size: Geometry, format: str, has_alpha: bool) -> str:
+    """The background of a rendering; empty where none of it shows.
+
+    Without one, padding is white beside an opaque picture and transparent beside a transparent one, and what a format
+    cannot hold is white.
+    """
+    if not size.pads and not has_alpha:
+        return ""
+    if format not in TRANSPARENT:
+        return _on_white(asked)
+    return asked or ("" if has_alpha else "ffffff")
+
+
+def _on_white(colour: str) -> str:
+    """A colour as it looks on white: without an alpha of its own."""
+    if len(colour) != 8:
+        return colour or "ffffff"
+    alpha = int(colour[6:], 16)
+    return "".join(
+        f"{(int(colour[at : at + 2], 16) * alpha + 255 * (255 - alpha) + 127) // 255:02x}" for at in (0, 2, 4)
+    )

@@ -206,7 +206,7 @@ GRAMMAR: tuple[Parameter, ...] = (
         "bg",
         "background of pad, and what shows through where the picture is transparent",
         "a colour in hex such as fff, ffffff or ffffff80, or white, black or transparent",
-        "transparent; white for jpeg",
+        "white; transparent where the picture is and the format can be",
         "ffcc00",
         _background,
     ),
