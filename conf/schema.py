@@ -248,6 +248,9 @@ class Render(_Section):
         description="The longest side of a rendering, in pixels; larger values of w and h are refused.",
     )
     memory: Size = Field(1536 * MIB, ge=256 * MIB, description="Address space of one renderer process, in bytes.")
+    total_memory: Size = Field(
+        2 * GIB, description="Predicted memory of all renderings that run at once, in bytes; others wait."
+    )
     deadline: Seconds = Field(
         30, gt=0, description="How long one rendering may take before its renderer is killed, in seconds."
     )
