@@ -108,8 +108,8 @@ class Purger:
             self._wake.clear()
             while self._unswept:
                 prefix = next(iter(self._unswept))
-                await self._sweep(prefix)
                 del self._unswept[prefix]
+                await self._sweep(prefix)
             self._epochs.unswept = False
 
     async def _sweep(self, prefix: bytes) -> None:
