@@ -1,0 +1,152 @@
+"""Colour: what an ICC profile is, the space pixels are resized in, and the space they leave in.
+
+The rule of this file: only here is anything converted. Pictures are resized in *linear light* (libvips' scRGB, floats)
+where that is affordable, in 8-bit gamma space otherwise; both undo the sRGB curve, which is Display-P3's as well and
+near enough to AdobeRGB's for averaging neighbours. What the numbers mean (the profile) is settled after the resize,
+on the few pixels that are left.
+"""
+
+from __future__ import annotations
+
+import struct
+from enum import StrEnum
+from typing import Any
+
+import pyvips
+
+Image = Any
+"""A pyvips.Image (pyvips carries no types)."""
+
+PROFILE_FIELD = "icc-profile-data"
+
+
+class Profile(StrEnum):
+    """What a picture's colour profile says its numbers mean."""
+
+    SRGB = "srgb"
+    """sRGB, said or unsaid; a profile that cannot be read counts as unsaid."""
+    P3 = "p3"
+    """Display-P3."""
+    RGB = "rgb"
+    """Any other RGB: AdobeRGB, ProPhoto, a monitor's own."""
+    GREY = "grey"
+    CMYK = "cmyk"
+
+
+_SPACES = {b"RGB ": Profile.RGB, b"GRAY": Profile.GREY, b"CMYK": Profile.CMYK}
+_COLORANTS = {
+    Profile.SRGB: (0.4361, 0.2225, 0.0139, 0.3851, 0.7169, 0.0971, 0.1431, 0.0606, 0.7141),
+    Profile.P3: (0.5151, 0.2412, -0.0011, 0.2920, 0.6922, 0.0419, 0.1571, 0.0666, 0.7841),
+}
+"""Red, green and blue in XYZ under D50: IEC 61966-2-1 and SMPTE EG 432-1, adapted as ICC.1 Annex E says."""
+_COLORANT_TOLERANCE = 0.004
+"""Profiles of the same space differ in the third digit, different spaces in the second."""
+_CURVE_TOLERANCE = 0.012
+"""The sRGB curve at ½ is 0.214, gamma 2.2 gives 0.218 (the same to the eye), gamma 1.8 gives 0.287."""
+
+
+def read_profile(data: bytes) -> Profile:
+    """What this ICC profile (ICC.1:2022 §7) describes; SRGB where it is broken. Raises nothing."""
+    if len(data) < 132 or data[36:40] != b"acsp" or struct.unpack(">I", data[:4])[0] > len(data):
+        return Profile.SRGB
+    space = _SPACES.get(data[16:20], Profile.SRGB)
+    if space is not Profile.RGB:
+        return space
+    try:
+        tags = _tags(data)
+        colorants = [number for name in (b"rXYZ", b"gXYZ", b"bXYZ") for number in _xyz(tags[name])]
+        curve = _curve_at_half(tags[b"gTRC"])
+    except (KeyError, IndexError, struct.error):
+        return Profile.RGB
+    if abs(curve - 0.214) <= _CURVE_TOLERANCE:
+        for profile, wanted in _COLORANTS.items():
+            if all(abs(a - b) <= _COLORANT_TOLERANCE for a, b in zip(colorants, wanted, strict=True)):
+                return profile
+    return Profile.RGB
+
+
+def _tags(data: bytes) -> dict[bytes, bytes]:
+    count = min(struct.unpack_from(">I", data, 128)[0], 100)
+    rows = (struct.unpack_from(">4sII", data, 132 + 12 * number) for number in range(count))
+    return {name: data[offset : offset + size] for name, offset, size in rows}
+
+
+def _xyz(tag: bytes) -> tuple[float, float, float]:
+    x, y, z = struct.unpack_from(">iii", tag, 8)
+    return x / 65536, y / 65536, z / 65536
+
+
+def _curve_at_half(tag: bytes) -> float:
+    """The linear value of device value ½: `curv` as gamma or table, `para` of the kinds 0 to 3 (4 is 3 and offsets)."""
+    if tag[:4] == b"curv":
+        count = struct.unpack_from(">I", tag, 8)[0]
+        if count == 0:
+            return 0.5
+        if count == 1:
+            return float(0.5 ** (struct.unpack_from(">H", tag, 12)[0] / 256))
+        return float(struct.unpack_from(">H", tag, 12 + 2 * (count // 2))[0] / 65535)
+    gamma, a, b = (*(number / 65536 for number in struct.unpack_from(">i", tag, 12)), 1.0, 0.0)
+    if struct.unpack_from(">H", tag, 8)[0] > 0:
+        a, b = (number / 65536 for number in struct.unpack_from(">ii", tag, 16))
+    return float((a * 0.5 + b) ** gamma)
+
+
+def profile_of(image: Image) -> Profile:
+    """The meaning of an image's numbers, by its profile and, where that contradicts its bands, by its bands."""
+    fields = image.get_fields()
+    profile = read_profile(image.get(PROFILE_FIELD)) if PROFILE_FIELD in fields else Profile.SRGB
+    if image.interpretation == "cmyk":
+        return Profile.CMYK
+    grey = image.interpretation in ("b-w", "grey16")
+    if profile is Profile.CMYK or (profile is Profile.GREY) != grey:
+        return Profile.SRGB
+    return profile
+
+
+def to_rgb(image: Image, profile: Profile) -> Image:
+    """sRGB numbers from CMYK or from grey with a profile (libvips icc_transform, the embedded profile first)."""
+    fallback = "cmyk" if profile is Profile.CMYK else "srgb"
+    return without_profile(image.icc_transform("srgb", embedded=True, input_profile=fallback, intent="relative"))
+
+
+def to_linear(image: Image) -> Image:
+    """Linear light: libvips colourspace scrgb, 0 … 1 floats, alpha too."""
+    return image.colourspace("scrgb")
+
+
+def to_display(image: Image, grey: bool) -> Image:
+    """8 bits a band with the sRGB curve (libvips colourspace srgb, or b-w for grey pictures)."""
+    return image.colourspace("b-w" if grey else "srgb")
+
+
+def to_output(image: Image, profile: Profile, keep: bool) -> Image:
+    """Display numbers in the space the picture leaves in: sRGB without a profile, or Display-P3 with one.
+
+    keep: the client understands profiles. Display-P3 is kept as it is, every other RGB becomes Display-P3, which
+    holds all that a screen can show; without keep everything becomes sRGB (libvips icc_transform, relative).
+    """
+    if profile is Profile.SRGB:
+        return without_profile(image)
+    if keep and profile is Profile.P3:
+        return image
+    target = "p3" if keep else "srgb"
+    moved = image.icc_transform(target, embedded=True, input_profile="srgb", intent="relative")
+    return moved if keep else without_profile(moved)
+
+
+def without_profile(image: Image) -> Image:
+    """The same pixels saying nothing about their space, which means sRGB."""
+    if PROFILE_FIELD not in image.get_fields():
+        return image
+    bare = image.copy()
+    bare.remove(PROFILE_FIELD)
+    return bare
+
+
+def background(hexadecimal: str, image: Image) -> tuple[float, float, float, float]:
+    """The numbers (0 … 255) in this image's space for an sRGB colour written rrggbb or rrggbbaa; alpha comes last."""
+    red, green, blue, alpha = bytes.fromhex(hexadecimal.ljust(8, "f"))
+    if PROFILE_FIELD in image.get_fields():
+        pixel = pyvips.Image.black(1, 1, bands=3).linear(1, [red, green, blue], uchar=True).copy(interpretation="srgb")
+        red, green, blue = pixel.icc_transform("p3", input_profile="srgb", intent="relative")(0, 0)
+    return red, green, blue, alpha

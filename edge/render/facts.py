@@ -1,0 +1,111 @@
+"""What a picture's header says, and the limits it must keep.
+
+The rule of this file: nothing here decodes pixels. A picture over a limit is refused before any are.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pyvips
+
+from edge.render import colour
+from edge.render.containers import Bytes, gif_blocks, png_chunks
+from edge.render.errors import Damaged, TooManyFrames, TooManyPixels
+from edge.render.kinds import Kind, load
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """The settings of a renderer: render.max_pixels, render.max_frames and render.memory (bytes)."""
+
+    max_pixels: int
+    max_frames: int
+    memory: int
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """The header of a source."""
+
+    format: str
+    """A name of edge.render.kinds.KINDS."""
+    content_type: str
+    width: int
+    """Of the stored raster and of one frame, before orientation; for an SVG, its size at 96 dpi."""
+    height: int
+    pages: int = 1
+    """Frames of an animation; 1 for stills."""
+    has_alpha: bool = False
+    orientation: int = 1
+    """Exif orientation, 1 … 8."""
+    profile: colour.Profile = colour.Profile.SRGB
+    bits: int = 8
+    """Of one band."""
+    palette: bool = False
+    """At most 256 colours, by its encoding."""
+    interlaced: bool = False
+    """Progressive JPEG or interlaced PNG: decoded as a whole, not line by line."""
+    renderable: bool = True
+    """False for an animation of which libvips could only show the first frame (APNG)."""
+
+    @property
+    def pixels(self) -> int:
+        """Of all frames together."""
+        return self.width * self.height * self.pages
+
+
+def read(kind: Kind, data: Bytes, limits: Limits) -> Facts:
+    """The facts of a source. Raises Damaged where the header cannot be read, TooManyPixels, TooManyFrames."""
+    try:
+        image = load(kind, data)
+    except pyvips.Error as error:
+        raise Damaged(_last_line(error)) from None
+    fields = set(image.get_fields())
+
+    def field(name: str, default: Any) -> Any:
+        return image.get(name) if name in fields else default
+
+    frames = _frames(kind, data) or (int(field("n-pages", 1)) if kind.name in ("gif", "webp") else 1)
+    orientation = int(field("orientation", 1))
+    facts = Facts(
+        format=kind.name,
+        content_type=kind.content_type,
+        width=image.width,
+        height=int(field("page-height", image.height)),
+        pages=frames,
+        has_alpha=bool(image.hasalpha()),
+        orientation=orientation if 1 <= orientation <= 8 and frames == 1 and kind.name != "avif" else 1,
+        profile=colour.profile_of(image),
+        bits=16 if image.format in ("ushort", "short") else 8 if image.format == "uchar" else 32,
+        palette=bool(field("palette", 0)) or kind.name == "gif",
+        interlaced=bool(field("jpeg-multiscan", 0)) or bool(field("interlaced", 0)),
+        renderable=kind.name != "png" or frames == 1,
+    )
+    if facts.pages > limits.max_frames:
+        raise TooManyFrames(f"{facts.pages} frames")
+    if kind.name != "svg" and facts.pixels > limits.max_pixels:
+        raise TooManyPixels(f"{facts.width} × {facts.height} × {facts.pages}")
+    return facts
+
+
+def _frames(kind: Kind, data: Bytes) -> int:
+    """The frames of an APNG by its animation control chunk, which comes before the first pixels; 0 if there is none."""
+    if kind.name == "png":
+        for chunk in png_chunks(data):
+            if chunk.name == b"acTL":
+                return max(1, int.from_bytes(data[chunk.start + 8 : chunk.start + 12], "big"))
+            if chunk.name == b"IDAT":
+                break
+    return 0
+
+
+def check_whole(kind: Kind, data: Bytes) -> None:
+    """That a GIF or PNG is complete: their loaders show what there is of a cut-off file without a word, the others
+    fail by themselves. Raises Damaged."""
+    walker = {"gif": gif_blocks, "png": png_chunks}.get(kind.name)
+    for _ in walker(data) if walker else ():
+        pass
+
+
+def _last_line(error: pyvips.Error) -> str:
+    return str(error).strip().rsplit("\n", 1)[-1].strip()
