@@ -172,7 +172,7 @@ def _client_freshness(headers: Headers, directives: Mapping[str, str | None]) ->
     """As explicit_freshness, for a cache that is not shared: without s-maxage."""
     if "max-age" in directives:
         return delta_seconds(directives["max-age"]) or 0
-    return _expires_in(headers, _date(headers, 0))
+    return _expires_in(headers, 0) if "date" in headers else None
 
 
 def _directive(name: str, argument: str | None) -> str:

@@ -1,37 +1,218 @@
 """Which headers pass, in each direction, and what a media answer always carries.
 
-The rule of this file: allow-lists for what is stored, deny-lists nowhere that a client could make use of.
-Headers are mappings of lower-case names to combined values (`wire.fields.combine`).
+The rule of this file: lists of what is allowed, never of what is not. Headers are mappings of lower-case names to
+combined values (`wire.fields.combine`).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+from urllib.parse import quote, unquote
 
+from conf.schema import SiteKind
+from edge.policy.freshness import UNCACHEABLE_HEADER
 from edge.policy.sites import Site
+from wire.fields import media_type, split_parameters
+from wire.fields import quote as quoted
+
+# What is stored of an upstream's answer. Validators, type and length have fields of their own in the asset record.
+# Vary is left out: nothing of a client's request reaches the upstream, so no answer depends on one.
+_OF_EVERY_KIND: Final = frozenset(
+    {"cache-control", "content-disposition", "content-encoding", "content-language", "date", "expires"}
+)
+_OF_DOCUMENTS: Final = frozenset(
+    {
+        "content-digest",
+        "content-location",
+        "content-security-policy",
+        "cross-origin-embedder-policy",
+        "cross-origin-opener-policy",
+        "cross-origin-resource-policy",
+        "link",
+        "location",
+        "origin-agent-cluster",
+        "permissions-policy",
+        "referrer-policy",
+        "repr-digest",
+        "retry-after",
+        "service-worker-allowed",
+        "sourcemap",
+        "strict-transport-security",
+        "timing-allow-origin",
+        "x-content-type-options",
+        "x-frame-options",
+        "x-robots-tag",
+        "x-sourcemap",
+    }
+)
+_CORS: Final = frozenset(
+    {
+        "access-control-allow-credentials",
+        "access-control-allow-origin",
+        "access-control-expose-headers",
+    }
+)
+STORED: Final[Mapping[SiteKind, frozenset[str]]] = MappingProxyType(
+    {SiteKind.MEDIA: _OF_EVERY_KIND, SiteKind.ASSETS: _OF_EVERY_KIND | _OF_DOCUMENTS}
+)
 
 
 def stored_headers(site: Site, headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers of an upstream answer that are stored and given to clients."""
-    raise NotImplementedError
+    """The headers of an upstream answer that are stored and given to clients.
+
+    The site's own CORS, where it has one, takes the place of the upstream's. What the origin marks as uncacheable is
+    no-store to clients as well.
+    """
+    allowed = STORED[site.kind] if site.cors or site.behaviour.media_headers else STORED[site.kind] | _CORS
+    kept = {name: value for name, value in headers.items() if name in allowed}
+    return {**kept, "cache-control": "no-store"} if UNCACHEABLE_HEADER in headers else kept
 
 
-def upstream_request_headers(site: Site, headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers of a client's request that go upstream. Host, validators, Range and Authorization of our own are
-    the fill's business."""
-    raise NotImplementedError
+def upstream_request_headers() -> dict[str, str]:
+    """The headers that a fill asks an upstream with, beside Host, validators and the edge's own credentials.
+
+    None comes from a client: the answer is for all of them. Bytes are asked for as they are, without a coding.
+    """
+    return {"accept": "*/*", "accept-encoding": "identity"}
+
+
+# Upstreams that say one of these say nothing: PeerTube, Misskey and Synapse upload without a type.
+_VAGUE: Final = frozenset({"", "application/octet-stream", "binary/octet-stream", "application/x-octet-stream"})
+
+# Nothing in here can run a script but SVG, which the CSP disarms.
+TYPES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "aac": "audio/aac",
+        "apng": "image/apng",
+        "avif": "image/avif",
+        "bmp": "image/bmp",
+        "flac": "audio/flac",
+        "gif": "image/gif",
+        "heic": "image/heic",
+        "ico": "image/x-icon",
+        "jpeg": "image/jpeg",
+        "jpg": "image/jpeg",
+        "jxl": "image/jxl",
+        "m3u8": "application/vnd.apple.mpegurl",
+        "m4a": "audio/mp4",
+        "m4s": "video/iso.segment",
+        "m4v": "video/mp4",
+        "mkv": "video/x-matroska",
+        "mov": "video/quicktime",
+        "mp3": "audio/mpeg",
+        "mp4": "video/mp4",
+        "mpd": "application/dash+xml",
+        "oga": "audio/ogg",
+        "ogg": "audio/ogg",
+        "ogv": "video/ogg",
+        "opus": "audio/ogg",
+        "pdf": "application/pdf",
+        "png": "image/png",
+        "srt": "text/plain; charset=utf-8",
+        "svg": "image/svg+xml",
+        "tif": "image/tiff",
+        "tiff": "image/tiff",
+        "torrent": "application/x-bittorrent",
+        "ts": "video/mp2t",
+        "vtt": "text/vtt; charset=utf-8",
+        "wav": "audio/wav",
+        "weba": "audio/webm",
+        "webm": "video/webm",
+        "webp": "image/webp",
+    }
+)
+
+# The extension that a converted picture's name ends with, and those that already say its type.
+_EXTENSIONS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "image/avif": ("avif",),
+        "image/webp": ("webp",),
+        "image/jpeg": ("jpg", "jpeg"),
+        "image/png": ("png", "apng"),
+        "image/gif": ("gif",),
+    }
+)
 
 
 def effective_type(content_type: str | None, path: str) -> str:
-    """The content type to work with and to serve: the upstream's, or one by extension where it says nothing."""
-    raise NotImplementedError
+    """The content type to work with and to serve: the upstream's, or one by extension where it says nothing.
+
+    path: raw, with or without a query.
+    """
+    if media_type(content_type) not in _VAGUE:
+        return content_type or ""
+    name = _last_segment(path)
+    extension = name.rpartition(".")[2].lower() if "." in name else ""
+    return TYPES.get(extension, content_type or "application/octet-stream")
+
+
+def _last_segment(path: str) -> str:
+    return unquote(path.partition("?")[0].rpartition("/")[2])
+
+
+_MAX_NAME: Final = 200  # characters; file systems take 255 bytes
+_UNSAFE: Final = re.compile(r'[\x00-\x1f\x7f-\x9f"\\/:*?<>|\ufffd\ud800-\udfff]')
+_ATTR_CHAR: Final = "!#$&+-.^_`|~"  # RFC 8187 §3.2.1, beside letters and digits
 
 
 def disposition(path: str, content_type: str, stored: str | None, converted: bool) -> str | None:
-    """The Content-Disposition of an answer: a filename that matches its type where a format was changed."""
-    raise NotImplementedError
+    """The Content-Disposition of an answer (RFC 6266): the stored one as it is, or, where the format was changed, one
+    whose filename matches the type.
+
+    The name is the stored one's or else the path's; an attachment stays one.
+    """
+    if not converted:
+        return stored
+    kind, parameters = split_parameters(stored or "")
+    name = _filename(dict(reversed(parameters))) or _last_segment(path)
+    extensions = _EXTENSIONS.get(media_type(content_type), ())
+    name = _UNSAFE.sub("_", name)[:_MAX_NAME]
+    stem, dot, extension = name.rpartition(".")
+    if extensions and not (dot and extension.lower() in extensions):
+        name = f"{(stem if dot else name) or 'image'}.{extensions[0]}"
+    kind = "attachment" if kind.lower() == "attachment" else "inline"
+    if name.isascii():
+        return f"{kind}; filename={quoted(name)}"
+    plain = name.encode("ascii", "replace").decode().replace("?", "_")
+    return f"{kind}; filename={quoted(plain)}; filename*=UTF-8''{quote(name, safe=_ATTR_CHAR)}"
+
+
+def _filename(parameters: Mapping[str, str]) -> str:
+    """The filename of a stored disposition; `filename*` in UTF-8 goes first (RFC 6266 §4.3)."""
+    charset, _, rest = parameters.get("filename*", "").partition("'")
+    encoded = rest.partition("'")[2]
+    if charset.lower() == "utf-8" and encoded:
+        return unquote(encoded)
+    return parameters.get("filename", "")
+
+
+# A document that is opened directly gets no scripts, plugins, forms or foreign loads; pictures and films are shown
+# by browsers in documents of their own, which load them from here and need a little style. PDF viewers do not work in
+# a sandbox, and run nothing of ours.
+_CSP: Final = (
+    "default-src 'none'; img-src 'self' data:; media-src 'self'; style-src 'unsafe-inline'; font-src data:; "
+    "form-action 'none'; base-uri 'none'"
+)
+_CSP_SANDBOX: Final = f"{_CSP}; sandbox"
 
 
 def site_headers(site: Site, content_type: str | None) -> dict[str, str]:
     """The headers that every answer of a site carries, errors and 206 included: CORS, nosniff, CSP, Vary."""
-    raise NotImplementedError
+    headers: dict[str, str] = {}
+    if site.cors:
+        headers |= {
+            "Access-Control-Allow-Origin": site.cors,
+            "Access-Control-Expose-Headers": "*",
+            "Cross-Origin-Resource-Policy": "cross-origin",
+            "Timing-Allow-Origin": site.cors,
+        }
+    if site.behaviour.media_headers:
+        headers["X-Content-Type-Options"] = "nosniff"
+        pdf = media_type(content_type) == "application/pdf"
+        headers["Content-Security-Policy"] = _CSP if pdf else _CSP_SANDBOX
+    if site.behaviour.renders:
+        headers["Vary"] = "Accept"
+    return headers

@@ -160,7 +160,7 @@ def decide(asset: AssetFacts, variant: Variant, accept: AcceptClass, site: Site,
     # A still format that the URL names takes the first frame; negotiation never flattens.
     frames = 1 if variant.format in OUTPUT_FORMATS and variant.format not in ANIMATED else asset.pages
     if problem := asset.problem or _problem(asset, frames, settings):
-        return degraded(variant, site, problem)
+        return degraded(asset, variant, site, problem)
     if frames > 1 and asset.format not in ANIMATED:
         return Stored(Detail.ANIMATION_KEPT, strip=True)
 
@@ -179,7 +179,7 @@ def decide(asset: AssetFacts, variant: Variant, accept: AcceptClass, site: Site,
     if format == asset.format and not reshapes and not (variant.quality and encoder_quality(format, variant.quality)):
         return Stored(Detail.UNCHANGED if variant.changes else None, strip=True)
     if format is None or _is_too_large(size, frames, settings):
-        return degraded(variant, site, Detail.RESULT_TOO_LARGE)
+        return degraded(asset, variant, site, Detail.RESULT_TOO_LARGE)
 
     lossless = asset.palette and format == "webp" and frames == 1 and not variant.quality
     plan = RenderPlan(
@@ -200,9 +200,9 @@ def decide(asset: AssetFacts, variant: Variant, accept: AcceptClass, site: Site,
     return Rendering(plan, may_yield=variant.format == "auto" and not reshapes)
 
 
-def degraded(variant: Variant, site: Site, reason: Detail) -> Stored | Refused:
-    """What to do instead when a source cannot be rendered, or a Rendering of `decide` failed."""
-    if not variant.changes:
+def degraded(asset: AssetFacts, variant: Variant, site: Site, reason: Detail) -> Stored | Refused:
+    """What to do instead when a source cannot be rendered or stored, or a Rendering of `decide` failed."""
+    if not variant.changes or untouched(asset, variant, OWN, site):
         return Stored(reason, site.strip_always)
     meaning, status = DETAILS[reason]
     return Refused(status or 503, reason, meaning)
