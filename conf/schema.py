@@ -203,7 +203,7 @@ class Edge(_Section):
     processes: int = Field(0, ge=0, le=64, description="Server processes; 0 is one a core, at most 4.")
     memory: Size = Field(64 * MIB, ge=MIB, description="The memory tier of each server process, in bytes.")
     memory_object: Size = Field(MIB, description="The largest body kept in the memory tier, in bytes.")
-    disk: Size = Field(10 * GIB, ge=MIB, description="The disk tier of the node, in bytes, temporaries included.")
+    disk: Size = Field(10 * GIB, ge=8 * MIB, description="The disk tier of the node, in bytes, temporaries included.")
     disk_floor: Size = Field(512 * MIB, description="Free space on the disk below which nothing more is stored.")
     max_source: Size = Field(
         100 * MIB,
@@ -221,6 +221,9 @@ class Edge(_Section):
     stall_timeout: Seconds = Field(15, gt=0, description="How long an upstream's body may stand still, in seconds.")
     head_deadline: Seconds = Field(
         10, gt=0, description="How long a client may take to send a request's head, in seconds."
+    )
+    wait: Seconds = Field(
+        60, gt=0, description="How long a client waits until an answer that is not stored begins, in seconds."
     )
     max_url: Size = Field(8 * KIB, ge=256, le=64 * KIB, description="The longest request line, in bytes.")
     max_headers: Size = Field(32 * KIB, ge=KIB, description="The largest request head, in bytes.")

@@ -305,12 +305,17 @@ class RecordStore:
             after, comparison = rows[-1][0], ">"
 
     def _failed(self, error: Exception) -> None:
-        """An error of the database is a miss; one that will not pass makes the keeper start anew."""
+        """An error of the database is a miss.
+
+        After one that will not pass the keeper starts anew, and others have no records until it has.
+        """
         passing = isinstance(error, sqlite3.OperationalError | diskcache.Timeout | _Refused)
         if self._writable and not passing:
             self._start_anew(error)
-        else:
-            _log.warning("records.failed", folder=str(self._folder), error=str(error))
+            return
+        _log.warning("records.failed", folder=str(self._folder), error=str(error))
+        if not passing:
+            self.close()
 
 
 def _after(prefix: bytes) -> bytes:

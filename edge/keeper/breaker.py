@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from edge.keeper.metrics import Metrics
+
 THRESHOLD = 5
 """Consecutive failures that open a breaker."""
 PROBE_EVERY = 1.0
@@ -24,11 +26,12 @@ class _Host:
 class Breakers:
     """One breaker for each upstream host (host and port, as the caller spells it).
 
-    `clock` gives monotonic seconds.
+    `clock` gives monotonic seconds. Hosts come from the settings, so there are few.
     """
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], metrics: Metrics | None = None) -> None:
         self._clock = clock
+        self._metrics = metrics or Metrics()
         self._hosts: dict[str, _Host] = {}
 
     def allows(self, host: str) -> bool:
@@ -44,13 +47,17 @@ class Breakers:
 
     def succeeded(self, host: str) -> None:
         """An answer came: the breaker closes."""
-        self._hosts.pop(host, None)
+        state = self._hosts.pop(host, None)
+        if state is not None and state.failures >= THRESHOLD:
+            self._metrics.breaker_open.labels(host).set(0)
 
     def failed(self, host: str) -> None:
         """No usable answer came. An open breaker waits PROBE_EVERY from here."""
         state = self._hosts.setdefault(host, _Host())
         state.failures += 1
         state.last_probe = self._clock()
+        if state.failures == THRESHOLD:
+            self._metrics.breaker_open.labels(host).set(1)
 
     def open_hosts(self) -> tuple[str, ...]:
         """The hosts whose breakers are open, for metrics and /readyz."""

@@ -20,13 +20,16 @@ from typing import NamedTuple, Self
 import structlog
 
 from edge.cache.files import NoSpace, body_path, sound_size
+from edge.cache.records import LEAST_LIMIT
 from edge.cache.s3fifo import S3Fifo
 from edge.keeper.metrics import Metrics
 
 UNIT = 4096
 """What a file's size is rounded up to, in bytes."""
 RECORDS_SHARE = 16
-"""1/16 of the disk tier is for records, as much again for SQLite's log and its slack, the rest for bodies."""
+"""1/16 of the disk tier is for records, as much again for SQLite's log and its slack."""
+FIXED = 2 * 1024 * 1024
+"""Bytes that the epochs (0.5 MiB) and up to 257 folders take, however little is stored."""
 
 _log = structlog.get_logger()
 
@@ -43,9 +46,9 @@ class Shares(NamedTuple):
 
 
 def shares(disk: int) -> Shares:
-    """The division of settings.edge.disk: together with SQLite's log the two stay within it."""
-    records = disk // RECORDS_SHARE
-    return Shares(bodies=disk - 2 * records, records=records)
+    """The division of settings.edge.disk: with all that lies beside them the two stay within it."""
+    records = max(disk // RECORDS_SHARE, LEAST_LIMIT)
+    return Shares(bodies=max(0, disk - 2 * records - FIXED), records=records)
 
 
 def _allocated(size: int) -> int:

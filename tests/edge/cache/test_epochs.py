@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -40,9 +41,9 @@ def test_a_bumped_bucket_a_bumped_site_and_everything_reach_what_they_name(path:
     epochs = Epochs.write(path, base=7)
     subjects = (A, B, NAMED, SCRIPT)
 
-    def changed(bump: object) -> list[bool]:
+    def changed(bump: Callable[[], None]) -> list[bool]:
         before = [epochs.current(subject) for subject in subjects]
-        bump()  # type: ignore[operator]
+        bump()
         return [epochs.current(subject) > old for subject, old in zip(subjects, before, strict=True)]
 
     assert changed(lambda: epochs.bump_group(bucket_group("photos"))) == [True, True, True, False]
@@ -68,18 +69,14 @@ def test_a_reader_in_another_process_sees_a_bump_at_its_next_lookup(path: Path) 
         stdout=subprocess.PIPE,
         text=True,
     )
-    assert reader.stdin is not None
-    assert reader.stdout is not None
-
-    def elsewhere() -> int:
-        reader.stdin.write(" ".join(part.hex() for part in A) + "\n")  # type: ignore[union-attr]
-        reader.stdin.flush()  # type: ignore[union-attr]
-        return int(reader.stdout.readline())  # type: ignore[union-attr]
-
     with reader:
+        assert reader.stdin is not None
+        assert reader.stdout is not None
         for _ in range(100):
             epochs.bump_path(A.path)
-            assert elsewhere() == epochs.current(A)
+            reader.stdin.write(" ".join(part.hex() for part in A) + "\n")
+            reader.stdin.flush()
+            assert int(reader.stdout.readline()) == epochs.current(A)
         reader.stdin.close()
 
 
@@ -136,7 +133,9 @@ def test_where_counters_lie_never_changes_between_versions_of_this_program() -> 
 
 
 @given(st.lists(st.sampled_from(["a", "b", "group", "all", "other"]), max_size=30))
-def test_an_epoch_never_falls_and_any_bump_that_names_it_raises_it(tmp_path_factory, bumps: list[str]) -> None:  # type: ignore[no-untyped-def]
+def test_an_epoch_never_falls_and_any_bump_that_names_it_raises_it(
+    tmp_path_factory: pytest.TempPathFactory, bumps: list[str]
+) -> None:
     epochs = Epochs.write(tmp_path_factory.mktemp("epochs") / "epochs", base=2**63 - 1)
     last = epochs.current(A)
     for bump in bumps:

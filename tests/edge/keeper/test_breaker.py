@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from edge.keeper.breaker import PROBE_EVERY, THRESHOLD, Breakers
+from edge.keeper.metrics import Metrics
 
 
 class Clock:
@@ -13,8 +14,8 @@ class Clock:
         return self.now
 
 
-def broken(clock: Clock) -> Breakers:
-    breakers = Breakers(clock)
+def broken(clock: Clock, metrics: Metrics | None = None) -> Breakers:
+    breakers = Breakers(clock, metrics)
     for _ in range(THRESHOLD):
         assert breakers.allows("a:80")
         breakers.failed("a:80")
@@ -51,7 +52,9 @@ def test_an_open_breaker_lets_one_probe_through_in_a_second() -> None:
 
 def test_a_failed_probe_keeps_it_open_and_a_good_one_closes_it() -> None:
     clock = Clock()
-    breakers = broken(clock)
+    metrics = Metrics()
+    breakers = broken(clock, metrics)
+    assert metrics.registry.get_sample_value("facet_edge_breaker_open", {"host": "a:80"}) == 1
     clock.now += PROBE_EVERY
     assert breakers.allows("a:80")
     breakers.failed("a:80")
@@ -60,3 +63,4 @@ def test_a_failed_probe_keeps_it_open_and_a_good_one_closes_it() -> None:
     assert breakers.allows("a:80")
     breakers.succeeded("a:80")
     assert all(breakers.allows("a:80") for _ in range(10))
+    assert metrics.registry.get_sample_value("facet_edge_breaker_open", {"host": "a:80"}) == 0

@@ -17,9 +17,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
 from edge.cache.entry import BodyRef, name_hash
+from edge.cache.epochs import Epochs
 from edge.cache.files import BodyStore, BodyWriter, NoSpace, body_path
+from edge.cache.records import RecordStore
 from edge.keeper.ledger import UNIT, FolderInUse, Ledger, shares
 from edge.keeper.metrics import Metrics
+from tests.edge.cache.samples import DEFAULT, asset
 
 PLENTY = 1 << 40
 LIMIT = 64 * UNIT
@@ -230,14 +233,27 @@ def test_a_folder_has_one_keeper(tmp_path: Path) -> None:
     open_ledger(tmp_path).close()
 
 
-def test_the_shares_of_the_disk_leave_room_for_the_records_log() -> None:
-    assert sum(shares(1 << 30)) == (1 << 30) * 15 // 16
+def test_everything_the_edge_stores_is_within_the_disk_it_was_given(tmp_path: Path) -> None:
+    disk = 8 << 20
+    share = shares(disk)
+    Epochs.write(tmp_path / "epochs", base=7).close()
+    ledger = open_ledger(tmp_path, share.bodies)
+    store = BodyStore(tmp_path, ledger)
+    records = RecordStore(tmp_path / "records", share.records, writable=True, on_drop=ledger.discard)
+    for number in range(2500):
+        body = keep(store, str(number), number * 37 % 20_000)
+        records.put_asset(asset(DEFAULT, f"/photos/{number}", source=body, headers={"x": "y" * 200}))
+        if number % 100 == 99:
+            taken = sum(path.stat().st_blocks * 512 for path in tmp_path.rglob("*"))
+            assert taken <= disk
+    assert taken > disk // 2
 
 
 KILLED_KEEPER = """
 import random, sys
 from pathlib import Path
 from edge.cache.entry import name_hash
+from edge.cache.epochs import Epochs
 from edge.cache.files import BodyStore, NoSpace
 from edge.keeper.ledger import Ledger
 folder, limit, seed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
