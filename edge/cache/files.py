@@ -393,18 +393,23 @@ class BodyStore:
             raise
 
     def open(self, ref: BodyRef) -> BodyReader | None:
-        """The body, if its file is there and is that body by name, length and digest; else it is removed: None."""
+        """The body, if its file is there and holds exactly that; None otherwise.
+
+        A file that is not a sound body is removed. Another sound body of the same key (a rendering that was made
+        again, better) stays.
+        """
         path = body_path(self._folder, ref.key)
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
             return None
-        salt = _salt_if(descriptor, ref)
-        if salt is None:
-            os.close(descriptor)
+        found = _describe(descriptor, ref.key)
+        if found is None:
             self.discard(ref.key)
-            return None
-        return BodyReader(self, path, descriptor, salt, ref)
+        elif found[0] == ref:
+            return BodyReader(self, path, descriptor, found[1], ref)
+        os.close(descriptor)
+        return None
 
     def discard(self, key: str) -> None:
         """Remove a body, if it is there. The keeper's ledger learns of it now, or when it next meets the key."""
@@ -415,16 +420,16 @@ class BodyStore:
                 body_path(self._folder, key).unlink(missing_ok=True)
 
 
-def _salt_if(descriptor: int, ref: BodyRef) -> int | None:
-    """The salt of an open file if it is the body `ref`; None otherwise."""
+def _describe(descriptor: int, key: str) -> tuple[BodyRef, int] | None:
+    """What an open file holds, and its salt; None where it is not a sound body of that key. Its blocks are not read."""
     try:
         header = _unpack_header(os.pread(descriptor, BODY_OFFSET, 0))
-        end = os.pread(descriptor, _END.size + 1, file_size(ref.length) - _END.size)
-    except OSError:
+        size = os.fstat(descriptor).st_size
+        if header is None or header.key.hex() != key or size != file_size(header.length):
+            return None
+        digest, checksum = _END.unpack(os.pread(descriptor, _END.size, size - _END.size))
+    except (OSError, struct.error):
         return None
-    if header is None or header.key.hex() != ref.key or header.length != ref.length or len(end) != _END.size:
+    if zlib.crc32(digest) != checksum:
         return None
-    digest, checksum = _END.unpack(end)
-    if zlib.crc32(digest) != checksum or digest.hex() != ref.digest:
-        return None
-    return header.salt
+    return BodyRef(key=key, length=header.length, digest=digest.hex()), header.salt

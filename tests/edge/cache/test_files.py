@@ -18,6 +18,7 @@ from edge.cache.entry import BodyRef, name_hash
 from edge.cache.files import (
     BLOCK,
     BODY_OFFSET,
+    BodyReader,
     BodyStore,
     Damaged,
     GrowingReader,
@@ -44,6 +45,12 @@ def keep(store: BodyStore, body: bytes, key: str = KEY, *, announced: bool = Tru
         return writer.commit(key)
 
 
+def opened(store: BodyStore, ref: BodyRef) -> BodyReader:
+    reader = store.open(ref)
+    assert reader is not None
+    return reader
+
+
 def files(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
 
@@ -54,7 +61,7 @@ def test_a_body_comes_back_as_it_was_written(store: BodyStore, length: int, anno
     body = random.Random(length).randbytes(length)
     ref = keep(store, body, announced=announced)
     assert ref == BodyRef(KEY, length, blake3(body).hexdigest())
-    with store.open(ref) as reader:  # type: ignore[union-attr]
+    with opened(store, ref) as reader:
         assert reader.read() == body
         assert b"".join(reader.blocks()) == body
         reader.verify()
@@ -65,7 +72,7 @@ def test_a_body_comes_back_as_it_was_written(store: BodyStore, length: int, anno
 def test_any_range_of_a_body_is_that_range(store: BodyStore) -> None:
     ref = keep(store, BODY)
     draw = random.Random(2)
-    with store.open(ref) as reader:  # type: ignore[union-attr]
+    with opened(store, ref) as reader:
         for _ in range(300):
             start = draw.randint(0, len(BODY))
             length = draw.randint(0, len(BODY) - start)
@@ -108,7 +115,7 @@ def test_a_flipped_bit_hides_only_the_block_it_is_in(store: BodyStore, tmp_path:
     damaged = bytearray(path.read_bytes())
     damaged[BODY_OFFSET + BLOCK + 5] ^= 1
     path.write_bytes(damaged)
-    with store.open(ref) as reader:  # type: ignore[union-attr]
+    with opened(store, ref) as reader:
         assert reader.read(0, BLOCK) == BODY[:BLOCK]
         assert reader.read(2 * BLOCK) == BODY[2 * BLOCK :]
         with pytest.raises(Damaged):
@@ -126,7 +133,7 @@ def test_sound_blocks_in_the_wrong_place_never_leave(store: BodyStore, tmp_path:
     data[first], data[second] = data[second], data[first]
     data[table : table + 8] = data[table + 4 : table + 8] + data[table : table + 4]
     path.write_bytes(data)
-    with store.open(ref) as reader, pytest.raises(Damaged):  # type: ignore[union-attr]
+    with opened(store, ref) as reader, pytest.raises(Damaged):
         reader.read(0, 1)
 
 
@@ -157,10 +164,12 @@ def test_a_file_that_is_not_that_body_is_a_miss_and_removed(
     assert not path.exists()
 
 
-def test_a_body_with_other_content_under_the_same_key_is_a_miss(store: BodyStore) -> None:
+def test_a_body_made_again_is_a_miss_for_who_wants_the_old_one_and_stays(store: BodyStore) -> None:
     ref = keep(store, BODY)
-    keep(store, BODY[::-1])
+    again = keep(store, BODY[::-1])
     assert store.open(ref) is None
+    with opened(store, again) as reader:
+        assert reader.read() == BODY[::-1]
 
 
 def test_a_body_shorter_or_longer_than_announced_is_never_kept(store: BodyStore, tmp_path: Path) -> None:
@@ -185,7 +194,7 @@ def test_what_is_not_committed_leaves_nothing(store: BodyStore, tmp_path: Path) 
 
 def test_an_open_reader_outlives_replacement_and_removal(store: BodyStore) -> None:
     ref = keep(store, BODY)
-    with store.open(ref) as reader:  # type: ignore[union-attr]
+    with opened(store, ref) as reader:
         keep(store, b"new")
         store.discard(KEY)
         assert reader.read() == BODY
@@ -278,7 +287,7 @@ def test_kill_minus_nine_leaves_whole_bodies_or_none(tmp_path: Path) -> None:
         assert len(committed) >= 2
         for number, length, digest in committed:
             ref = BodyRef(name_hash(number), int(length), digest)
-            with store.open(ref) as reader:  # type: ignore[union-attr]
+            with opened(store, ref) as reader:
                 assert reader.read() == random.Random(int(number)).randbytes(int(length))
         assert all(sound_size(path) is not None for path in files(tmp_path / "bodies"))
 
@@ -297,5 +306,27 @@ def test_how_a_body_is_cut_into_writes_does_not_matter(
         for part in ends:
             writer.write(memoryview(part))
         ref = writer.commit(KEY)
-    with store.open(ref) as reader:  # type: ignore[union-attr]
+    with opened(store, ref) as reader:
         assert reader.read() == b"".join(ends) + bytes(middle) + b"".join(ends)
+
+
+FULL_DISK = """
+import resource, sys
+from pathlib import Path
+from edge.cache.files import BodyStore
+from edge.keeper.ledger import Ledger
+folder = Path(sys.argv[1])
+ledger = Ledger.open(folder, limit=10 << 20)
+store = BodyStore(folder, ledger)
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    with store.create(200_000) as writer:
+        writer.write(bytes(200_000))
+except OSError as error:
+    print("refused", ledger.used, len(list((folder / "tmp").iterdir())))
+"""
+
+
+def test_a_disk_that_takes_no_more_bytes_fails_the_body_and_keeps_nothing_of_it(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", FULL_DISK, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "refused 0 0"
