@@ -13,8 +13,7 @@ One exchange, named by a number that the server process picks:
                                        ←    Done(id) | Failed(id, …)       always the last word
     Leave(id)                          →                                   the client has gone; others are not touched
 
-Purge is answered by Done once it is in force and durable. Used says which stored bodies were read and how often,
-and is not answered.
+Purge is answered by Done once it is in force and durable. Report is not answered.
 """
 
 from __future__ import annotations
@@ -25,7 +24,11 @@ from typing import TypeAlias
 
 import msgspec
 
+from edge.cache.entry import BodyRef
 from edge.keeper.answer import Answer
+from edge.policy.negotiate import AcceptClass
+from edge.policy.reasons import CacheStatus
+from edge.policy.variant import Variant
 
 MAX_FRAME = 1024 * 1024
 DATA_BLOCK = 64 * 1024  # bytes of body in one Data frame, at most
@@ -37,16 +40,15 @@ _LENGTH = struct.Struct(">I")
 class Fill(msgspec.Struct, frozen=True, tag="fill"):
     """A server process has no usable answer for this request.
 
-    `path` is the raw path within the site, `query` the raw query, `accept` and `encodings` what the client accepts
-    (classes, not header lines). `wait` is how long the client waits for the head, in seconds.
+    `path` is the source's name within the site (Site.source_path). `wait` is how long the client waits for the
+    head, in seconds.
     """
 
     id: int
     site: str
     path: str
-    query: str
-    accept: str
-    encodings: str
+    variant: Variant
+    accept: AcceptClass
     wait: float
 
 
@@ -71,14 +73,24 @@ class Leave(msgspec.Struct, frozen=True, tag="leave"):
     id: int
 
 
-class Used(msgspec.Struct, frozen=True, tag="used"):
-    """Keys of stored bodies that were read since the last such message."""
+class Hits(msgspec.Struct):
+    """What one site's hits came to since the last report."""
 
-    keys: tuple[str, ...]
+    memory: int = 0
+    disk: int = 0
+    saved: int = 0
+    """Bytes that the sources were larger than what was sent."""
+
+
+class Report(msgspec.Struct, frozen=True, tag="report"):
+    """What a server process did by itself: the keys of stored bodies it read, and its hits by site."""
+
+    used: tuple[str, ...]
+    hits: dict[str, Hits]
 
 
 class Committed(msgspec.Struct, frozen=True, tag="committed"):
-    """The body is stored: the answer's records say under which key."""
+    """The body is stored, under the key that the answer's records name; or there is none."""
 
 
 class Growing(msgspec.Struct, frozen=True, tag="growing"):
@@ -99,10 +111,11 @@ Location: TypeAlias = Committed | Growing | Relayed
 
 
 class Head(msgspec.Struct, frozen=True, tag="head"):
-    """The answer, and where its body is."""
+    """The answer, how it came about, and where its body is."""
 
     id: int
     answer: Answer
+    status: CacheStatus
     location: Location
 
 
@@ -121,9 +134,10 @@ class Data(msgspec.Struct, frozen=True, tag="data"):
 
 
 class Done(msgspec.Struct, frozen=True, tag="done"):
-    """The exchange is over and complete."""
+    """The exchange is over and complete; `stored` names the body that grew."""
 
     id: int
+    stored: BodyRef | None = None
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed"):
@@ -131,12 +145,12 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
 
     id: int
     status: int
-    detail: str
+    outcome: CacheStatus
     message: str
     retry_after: int | None = None
 
 
-Request: TypeAlias = Fill | Purge | Credit | Leave | Used
+Request: TypeAlias = Fill | Purge | Credit | Leave | Report
 Response: TypeAlias = Head | Progress | Data | Done | Failed
 
 _encoder = msgspec.msgpack.Encoder()

@@ -10,18 +10,17 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 
-from edge.upstream.http import Failure, HttpClient, UpstreamAnswer, UpstreamFailed
+from edge.policy.reasons import Detail
+from edge.upstream.http import HttpClient, UpstreamAnswer, UpstreamFailed
 from edge.upstream.source import own_headers
 from wire.sigv4 import sign_headers
 
 ACCESS_HEADER = "x-facet-access"
 IDENTITY_HEADER = "x-facet-identity"
-
-_NOT_ASCII = frozenset(chr(code) for code in range(0x80))
 
 
 class EdgeKey(msgspec.Struct, frozen=True):
@@ -45,7 +44,7 @@ class KeyFile:
                 self._key = msgspec.json.decode(self._path.read_bytes(), type=EdgeKey)
             except (OSError, msgspec.DecodeError) as error:
                 raise UpstreamFailed(
-                    Failure.UNREACHABLE, f"the edge key cannot be read from {self._path}: {error}"
+                    Detail.UPSTREAM_UNREACHABLE, f"the edge key cannot be read from {self._path}: {error}"
                 ) from None
         return self._key
 
@@ -74,12 +73,10 @@ class BucketSource:
         self._headers = own_headers(parts.netloc) | ({ACCESS_HEADER: "key"} if own_rights else {})
 
     @asynccontextmanager
-    async def request(
-        self, method: str, target: str, headers: Mapping[str, str]
-    ) -> AsyncIterator[UpstreamAnswer]:
-        """See Source. Raw UTF-8 in the target is percent-encoded, which names the same key."""
+    async def request(self, method: str, target: str, headers: Mapping[str, str]) -> AsyncIterator[UpstreamAnswer]:
+        """See Source."""
         key = self._key_file.key()
-        path, _, query = quote(target, safe="".join(_NOT_ASCII)).partition("?")
+        path, _, query = target.partition("?")
         named = {**self._headers, **headers}
         signature = sign_headers(
             method,
@@ -90,8 +87,7 @@ class BucketSource:
             secret=key.secret_key,
             now=self._clock(),
         )
-        url = f"{self._base}{path}{'?' + query if query else ''}"
-        async with self._client.request(method, url, {**named, **dict(signature)}) as answer:
-            if answer.status == 403 and "x-facet-identity" not in answer.headers:
+        async with self._client.request(method, self._base + target, {**named, **dict(signature)}) as answer:
+            if answer.status == 403:
                 self._key_file.forget()
             yield answer

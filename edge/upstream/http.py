@@ -11,7 +11,6 @@ import ipaddress
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from enum import StrEnum
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -19,6 +18,7 @@ from multidict import CIMultiDictProxy
 from yarl import URL
 
 from conf.schema import Edge
+from edge.policy.reasons import DETAILS, Detail
 
 BLOCK = 256 * 1024  # the most bytes of a body that are handed on at once
 
@@ -27,32 +27,17 @@ BLOCK = 256 * 1024  # the most bytes of a body that are handed on at once
 _NEARBY = (".localhost", ".local", ".internal", ".home.arpa")
 
 
-class Failure(StrEnum):
-    """Why an upstream gave no (whole) answer: the word for logs and Cache-Status."""
-
-    UNREACHABLE = "upstream-unreachable"
-    FORBIDDEN_ADDRESS = "upstream-forbidden-address"
-    HEAD_TIMEOUT = "upstream-head-timeout"
-    STALLED = "upstream-stalled"
-    TRUNCATED = "upstream-truncated"
-    MALFORMED = "upstream-malformed"
-    BREAKER = "upstream-breaker-open"
-
-
-_TIMEOUTS = (Failure.HEAD_TIMEOUT, Failure.STALLED)
-
-
 class UpstreamFailed(Exception):
-    """No whole answer came back."""
+    """No whole answer came back; `detail` is the word for it."""
 
-    def __init__(self, failure: Failure, message: str) -> None:
+    def __init__(self, detail: Detail, message: str) -> None:
         super().__init__(message)
-        self.failure = failure
+        self.detail = detail
 
     @property
     def status(self) -> int:
-        """502 or, where time ran out, 504 (RFC 9110 §15.6.3, §15.6.5)."""
-        return 504 if self.failure in _TIMEOUTS else 502
+        """What a client is told: 502, 503 or 504."""
+        return DETAILS[self.detail].status or 502
 
 
 class UpstreamAnswer:
@@ -79,10 +64,10 @@ class UpstreamAnswer:
                     block = await self._response.content.read(BLOCK)
             except TimeoutError:
                 raise UpstreamFailed(
-                    Failure.STALLED, f"the upstream's body stood still for {self._stall_timeout:g} s"
+                    Detail.UPSTREAM_STALLED, f"the upstream's body stood still for {self._stall_timeout:g} s"
                 ) from None
             except (aiohttp.ClientError, OSError) as error:
-                raise UpstreamFailed(Failure.TRUNCATED, f"the upstream's body broke off: {error}") from error
+                raise UpstreamFailed(Detail.UPSTREAM_TRUNCATED, f"the upstream's body broke off: {error}") from error
             if not block:
                 return
             yield block
@@ -115,15 +100,16 @@ class HttpClient:
                 response = await self._session.request(
                     method, URL(url, encoded=True), headers=headers, allow_redirects=False
                 )
-        except TimeoutError as error:
-            waited = self._edge.connect_timeout if isinstance(error, aiohttp.ClientError) else self._edge.head_timeout
-            raise UpstreamFailed(Failure.HEAD_TIMEOUT, f"the upstream did not answer within {waited:g} s") from None
+        except TimeoutError:
+            raise UpstreamFailed(Detail.UPSTREAM_HEAD_TIMEOUT, "the upstream did not answer in time") from None
         except aiohttp.ClientConnectorDNSError as error:
-            raise UpstreamFailed(_dns_failure(error), str(error.os_error)) from None
+            forbidden = isinstance(error.os_error, ForbiddenAddress)
+            detail = Detail.UPSTREAM_FORBIDDEN_ADDRESS if forbidden else Detail.UPSTREAM_UNREACHABLE
+            raise UpstreamFailed(detail, str(error.os_error)) from None
         except (aiohttp.ClientConnectionError, OSError) as error:
-            raise UpstreamFailed(Failure.UNREACHABLE, f"the upstream cannot be reached: {error}") from None
+            raise UpstreamFailed(Detail.UPSTREAM_UNREACHABLE, f"the upstream cannot be reached: {error}") from None
         except (aiohttp.ClientError, ValueError) as error:
-            raise UpstreamFailed(Failure.MALFORMED, f"the upstream's answer is not HTTP: {error}") from None
+            raise UpstreamFailed(Detail.UPSTREAM_MALFORMED, f"the upstream's answer is not HTTP: {error}") from None
         try:
             yield UpstreamAnswer(response, self._edge.stall_timeout)
         finally:
@@ -138,11 +124,6 @@ class HttpClient:
 
 class ForbiddenAddress(OSError):
     """A public name leads into a private network."""
-
-
-def _dns_failure(error: aiohttp.ClientConnectorDNSError) -> Failure:
-    forbidden = isinstance(error.os_error, ForbiddenAddress)
-    return Failure.FORBIDDEN_ADDRESS if forbidden else Failure.UNREACHABLE
 
 
 class _GuardedResolver(AbstractResolver):

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from edge.policy.negotiate import CDN_LOOP_TOKEN
 from edge.upstream.http import UpstreamAnswer
 
-CDN_LOOP = "facet"  # our token in CDN-Loop (RFC 8586): a request that carries it has been here before
 USER_AGENT = "Facet"
 
 
@@ -27,4 +27,4 @@ class Source(Protocol):
 
 def own_headers(host: str) -> dict[str, str]:
     """What every request of ours says."""
-    return {"Host": host, "User-Agent": USER_AGENT, "CDN-Loop": CDN_LOOP}
+    return {"Host": host, "User-Agent": USER_AGENT, "CDN-Loop": CDN_LOOP_TOKEN}

@@ -1,0 +1,257 @@
+"""One request, top to bottom.
+
+    match site → guard → name what is wanted → look in memory → look on disk → ask the keeper → reply
+
+The rule of this file: what is stored and usable is answered by this process alone, everything else is the keeper's
+work. What a client gets is decided by the pure functions of edge.policy, here and at the keeper alike.
+"""
+
+from __future__ import annotations
+
+import hmac
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from conf.schema import Settings
+from edge import reply
+from edge.cache.files import Damaged, GrowingReader
+from edge.cache.subjects import asset_key
+from edge.keeper import link
+from edge.keeper.answer import Answer
+from edge.keeper.client import Exchange, FillFailed, Growing, KeeperAway, KeeperClient, Relayed
+from edge.keeper.flights import WaitedTooLong
+from edge.keeper.selection import Wish, select
+from edge.message import Body, Reply, Request
+from edge.policy.freshness import Lifetimes
+from edge.policy.negotiate import OWN, Way, accept_class, way
+from edge.policy.plan import Refused
+from edge.policy.reasons import CacheStatus, Detail
+from edge.policy.sites import Site, Sites
+from edge.policy.variant import BadParameter, Variant, parse
+from edge.tiers import Tiers
+
+RETRY_AFTER = 1  # seconds, with a 503
+_ASKINGS = 2  # how often the keeper is asked for a body that is gone when it is opened
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """What one request wants: an asset of a site, for a client that accepts this and asks for that."""
+
+    request: Request
+    site: Site
+    path: str
+    key: bytes
+    wish: Wish
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What answers an errand, how that came about, and the bytes. `stored`: they are, or are about to be."""
+
+    answer: Answer
+    outcome: CacheStatus
+    body: Body | None
+    stored: bool = True
+
+
+class NoAnswer(Exception):
+    """The journey ends early, with this reply."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply.status)
+        self.reply = reply
+
+
+class Journey:
+    """The journeys of one server process."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        sites: Sites,
+        tiers: Tiers,
+        keeper: KeeperClient,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._settings = settings
+        self._sites = sites
+        self._tiers = tiers
+        self._keeper = keeper
+        self._clock = clock
+        self._lifetimes = {site.name: Lifetimes.of(site, settings.edge) for site in sites}
+        self._purge_field = settings.edge.purge_header.lower()
+
+    async def travel(self, request: Request) -> Reply:
+        """The reply to a request. Whoever sends it closes its body."""
+        try:
+            site, raw_path = self._match(request)
+            self._guard(request, site)
+            if self._may_purge(request, site):
+                return await self._purge(request, site, raw_path)
+            errand = self._errand(request, site, raw_path)
+            found = self._in_memory(errand) or await self._on_disk(errand) or await self._from_keeper(errand)
+            return self._reply(errand, found)
+        except NoAnswer as early:
+            return early.reply
+
+    # match site
+
+    def _match(self, request: Request) -> tuple[Site, str]:
+        matched = self._sites.match(request.host, request.raw_path)
+        if matched is None:
+            raise NoAnswer(reply.problem(None, 404, "this host has no site at this path"))
+        return matched
+
+    # guard
+
+    def _guard(self, request: Request, site: Site) -> None:
+        """Refuse what no site answers, and answer what needs no asset."""
+        if way(request.headers.get("cdn-loop"), None) is Way.LOOP:
+            raise NoAnswer(reply.refusal(site, Detail.LOOP))
+        if request.method == "OPTIONS":
+            raise NoAnswer(reply.preflight(site))
+        if request.method not in ("GET", "HEAD") and not self._may_purge(request, site):
+            allow = ("Allow", reply.METHODS)
+            raise NoAnswer(reply.problem(site, 405, f"{request.method} is not answered here", headers=(allow,)))
+
+    def _may_purge(self, request: Request, site: Site) -> bool:
+        """Whether the request carries the site's secret; a wrong one makes it an ordinary request."""
+        given = request.headers.get(self._purge_field)
+        if given is None or site.purge_secret is None or request.method not in ("GET", "PURGE"):
+            return False
+        return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), site.purge_secret.encode())
+
+    async def _purge(self, request: Request, site: Site, raw_path: str) -> Reply:
+        path = site.source_path(raw_path, request.raw_query)
+        if path is not None:
+            try:
+                await self._keeper.purge(site.name, path, self._settings.edge.wait)
+            except (KeeperAway, WaitedTooLong):
+                return reply.refusal(site, Detail.KEEPER_AWAY, retry_after=RETRY_AFTER)
+            except FillFailed as failure:
+                return reply.problem(site, failure.failed.status, str(failure))
+        return reply.purged(site)
+
+    # name what is wanted
+
+    def _errand(self, request: Request, site: Site, raw_path: str) -> Errand:
+        path = site.source_path(raw_path, request.raw_query)
+        if path is None:
+            raise NoAnswer(reply.refusal(site, Detail.NO_SUCH_OBJECT))
+        return Errand(request, site, path, asset_key(site, path), self._wish(request, site))
+
+    def _wish(self, request: Request, site: Site) -> Wish:
+        """The variant that the URL asks for, and the class of what the client accepts."""
+        if not site.behaviour.renders:
+            return Wish(Variant(), OWN)
+        try:
+            variant = parse(request.raw_query, self._settings.render.max_side)
+        except BadParameter as bad:
+            raise NoAnswer(reply.bad_parameter(site, bad)) from None
+        fields = request.headers
+        foreign = way(fields.get("cdn-loop"), fields.get("via")) is Way.FOREIGN_CDN
+        return Wish(variant, accept_class(fields.get("accept"), foreign and not site.downstream_vary))
+
+    # look in memory
+
+    def _in_memory(self, errand: Errand) -> Found | None:
+        held = self._tiers.recall(errand.key, errand.wish)
+        if held is None or not self._tiers.usable(errand.site, held.answer.asset):
+            return None
+        self._tiers.count(errand.site, "memory", held.answer)
+        return Found(held.answer, self._hit(held.answer), held.body)
+
+    def _hit(self, answer: Answer) -> CacheStatus:
+        ttl = int(answer.asset.edge_expires - self._clock())
+        detail = answer.reason if answer.asset.status == 200 else Detail.NEGATIVE
+        return CacheStatus(hit=True, ttl=ttl, detail=detail)
+
+    # look on disk
+
+    async def _on_disk(self, errand: Errand) -> Found | None:
+        records = self._tiers.records
+        asset = records.get_asset(errand.key)
+        if asset is None or not self._tiers.usable(errand.site, asset):
+            return None
+        answer = select(records, errand.site, self._settings.render, asset, errand.wish)
+        if isinstance(answer, Refused):
+            outcome = CacheStatus(hit=True, detail=answer.reason)
+            raise NoAnswer(reply.problem(errand.site, answer.status, answer.message, outcome=outcome))
+        if not isinstance(answer, Answer):
+            return None
+        try:
+            body = await self._open(errand, answer)
+        except (FileNotFoundError, Damaged):
+            return None
+        self._tiers.count(errand.site, "disk", answer)
+        return Found(answer, self._hit(answer), body)
+
+    async def _open(self, errand: Errand, answer: Answer) -> Body | None:
+        """The stored body of an answer, which is remembered. Raises FileNotFoundError, Damaged."""
+        body = None if answer.body is None else await self._tiers.open(answer.body)
+        self._tiers.remember(errand.key, errand.wish, answer)
+        return body
+
+    # ask the keeper
+
+    async def _from_keeper(self, errand: Errand) -> Found:
+        site, wish = errand.site, errand.wish
+        for _ in range(_ASKINGS):
+            try:
+                head, exchange = await self._keeper.fill(
+                    site.name, errand.path, wish.variant, wish.accept, self._settings.edge.wait
+                )
+            except (KeeperAway, WaitedTooLong):
+                raise NoAnswer(reply.refusal(site, Detail.KEEPER_AWAY, retry_after=RETRY_AFTER)) from None
+            except FillFailed as failure:
+                raise NoAnswer(self._not_filled(errand, failure.failed)) from None
+            try:
+                return await self._filled(errand, head, exchange)
+            except (FileNotFoundError, Damaged):  # evicted since the keeper looked
+                exchange.close()
+            except FillFailed as failure:
+                exchange.close()
+                raise NoAnswer(self._not_filled(errand, failure.failed)) from None
+            except BaseException:
+                exchange.close()
+                raise
+        raise NoAnswer(reply.refusal(site, Detail.DISK_FULL, retry_after=RETRY_AFTER))
+
+    async def _filled(self, errand: Errand, head: link.Head, exchange: Exchange) -> Found:
+        """What the keeper has found or is about to store; the body takes over the exchange."""
+        answer, outcome = head.answer, head.status
+        match head.location:
+            case link.Relayed(length):
+                return Found(answer, outcome, Relayed(exchange, length), stored=False)
+            case link.Growing(path, offset, length):
+                try:
+                    return Found(answer, outcome, Growing(exchange, GrowingReader(Path(path), offset), length))
+                except FileNotFoundError:  # complete by now, and under its own name
+                    stored = await exchange.stored()
+                    exchange.close()
+                    return Found(answer, outcome, await self._tiers.open(stored))
+            case link.Committed():
+                exchange.close()
+                return Found(answer, outcome, await self._open(errand, answer))
+
+    def _not_filled(self, errand: Errand, failed: link.Failed) -> Reply:
+        headers = (("Retry-After", str(failed.retry_after)),) if failed.retry_after is not None else ()
+        return reply.problem(errand.site, failed.status, failed.message, outcome=failed.outcome, headers=headers)
+
+    # reply
+
+    def _reply(self, errand: Errand, found: Found) -> Reply:
+        return reply.of_answer(
+            errand.request,
+            errand.site,
+            self._lifetimes[errand.site.name],
+            found.answer,
+            found.outcome,
+            found.body,
+            stored=found.stored,
+            now=self._clock(),
+        )

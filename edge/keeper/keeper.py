@@ -1,0 +1,198 @@
+"""The keeper's process: opens the stores, follows the feed, and answers the server processes.
+
+The rule of this file: it wires the rooms of the keeper together and decides nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+import time
+from contextlib import AsyncExitStack
+
+import aiohttp
+import structlog
+from aiohttp import web
+
+from conf.errors import StartError
+from conf.ready import announce
+from conf.schema import Settings
+from conf.sockets import bind, bound_address, unix_address
+from edge.cache.epochs import Epochs
+from edge.cache.files import BodyStore
+from edge.cache.records import RecordStore
+from edge.keeper.admin import admin_app
+from edge.keeper.breaker import Breakers
+from edge.keeper.feed import Follower
+from edge.keeper.fill import Assets
+from edge.keeper.ledger import FolderInUse, Ledger, shares
+from edge.keeper.metrics import Metrics
+from edge.keeper.purge import Purger
+from edge.keeper.renderings import Renderings
+from edge.keeper.rooms import Rooms
+from edge.keeper.session import Session
+from edge.keeper.stopping import cancelled, stop_signal
+from edge.policy.sites import Site, Sites
+from edge.render.pool import RendererPool
+from edge.upstream.bucket import BucketSource, KeyFile
+from edge.upstream.http import HttpClient, UpstreamFailed
+from edge.upstream.source import Source
+from edge.upstream.web import WebSource
+
+_KEY_WAIT = 0.5  # seconds between looks for an edge key that is not there yet
+_DEFAULT_ORIGIN = "http://127.0.0.1:9000"
+
+log = structlog.get_logger()
+
+
+async def keep(settings: Settings) -> None:
+    """Run the keeper of this node until SIGTERM or SIGINT. Raises StartError."""
+    async with AsyncExitStack() as stack:
+        admin_socket = bind(settings.edge.admin, "edge.admin")
+        metrics = Metrics()
+        ledger, records = _open_stores(settings, metrics)
+        stack.callback(ledger.close)
+        stack.callback(records.close)
+        epochs = Epochs.write(settings.edge_data / "epochs", base=secrets.randbits(63))
+        stack.callback(epochs.close)
+        bodies = BodyStore(settings.edge_data, ledger)
+        sites = Sites(settings)
+
+        renderers = RendererPool(settings.render)
+        await renderers.start()
+        stack.push_async_callback(renderers.close)
+        client = HttpClient(settings.edge)
+        stack.push_async_callback(client.close)
+        key_file = KeyFile(settings.edge_key)
+        assets = Assets(
+            settings,
+            sources=_Sources(settings, client, key_file),
+            records=records,
+            bodies=bodies,
+            epochs=epochs,
+            breakers=Breakers(time.monotonic),
+            renderers=renderers,
+            metrics=metrics,
+        )
+        stack.push_async_callback(assets.close)
+        renderings = Renderings(records=records, bodies=bodies, renderers=renderers, metrics=metrics)
+        stack.push_async_callback(renderings.close)
+        purger = Purger(epochs, records, metrics)
+        rooms = Rooms(settings, sites, records, bodies, ledger, assets, renderings, purger, metrics)
+
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        follower = _follow(settings, key_file, session, purger, epochs, metrics)
+        await stack.enter_async_context(cancelled(purger.run(), follower))
+        server = await _listen(settings, rooms)
+        stack.callback(server.close)
+        runner = web.AppRunner(
+            admin_app(
+                metrics=metrics,
+                purger=purger,
+                match=lambda host, path: sites.match(host, path.partition("?")[0]),
+                named=sites.named,
+                ready=lambda: None,
+            ),
+            access_log=None,
+        )
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        await web.SockSite(runner, admin_socket).start()
+        announce("keeper", admin=f"http://{bound_address(admin_socket)}")
+        log.info("the keeper is ready", disk_used=ledger.used)
+        await stop_signal()
+        log.info("the keeper stops")
+
+
+def _open_stores(settings: Settings, metrics: Metrics) -> tuple[Ledger, RecordStore]:
+    """The disk tier: what is on it that no record names is removed. Raises StartError."""
+    share = shares(settings.edge.disk)
+    dropped: list[str] = []
+    ledger: Ledger | None = None
+
+    def drop(key: str) -> None:
+        if ledger is None:
+            dropped.append(key)
+        else:
+            ledger.discard(key)
+
+    try:
+        records = RecordStore(settings.edge_data / "records", share.records, writable=True, on_drop=drop)
+        ledger = Ledger.open(
+            settings.edge_data,
+            limit=share.bodies,
+            floor=settings.edge.disk_floor,
+            metrics=metrics,
+            known=records.body_keys(),
+        )
+    except FolderInUse:
+        raise StartError(f"data is {settings.data}: another keeper works in {settings.edge_data}") from None
+    except OSError as error:
+        raise StartError(f"data is {settings.data}: {settings.edge_data} cannot be used: {error}") from None
+    for key in dropped:
+        ledger.discard(key)
+    return ledger, records
+
+
+class _Sources:
+    """The source of each site, made once."""
+
+    def __init__(self, settings: Settings, client: HttpClient, key_file: KeyFile) -> None:
+        origin = settings.edge.origin or _DEFAULT_ORIGIN
+        self._client = client
+        self._buckets = {
+            "anonymous": BucketSource(client, origin, key_file),
+            "key": BucketSource(client, origin, key_file, own_rights=True),
+        }
+        self._web: dict[str, WebSource] = {}
+
+    def __call__(self, site: Site) -> Source:
+        if site.upstream is None:
+            return self._buckets[site.access]
+        if site.name not in self._web:
+            self._web[site.name] = WebSource(self._client, site.upstream, site.upstream_host, site.upstream_proto)
+        return self._web[site.name]
+
+
+async def _listen(settings: Settings, rooms: Rooms) -> asyncio.Server:
+    """Answer server processes on the keeper's socket; one that a killed keeper left is replaced."""
+    path = settings.edge_data / "keeper.sock"
+    path.unlink(missing_ok=True)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await Session(rooms, reader, writer).run()
+
+    with unix_address(path) as address:
+        server = await asyncio.start_unix_server(serve, str(address))
+    path.chmod(0o600)
+    return server
+
+
+async def _follow(
+    settings: Settings,
+    key_file: KeyFile,
+    session: aiohttp.ClientSession,
+    purger: Purger,
+    epochs: Epochs,
+    metrics: Metrics,
+) -> None:
+    """Follow the origin's feed, once there is a key to ask with."""
+    while True:
+        try:
+            key = key_file.key()
+            break
+        except UpstreamFailed:
+            await asyncio.sleep(_KEY_WAIT)
+    await Follower(
+        origin=settings.edge.origin or _DEFAULT_ORIGIN,
+        access_key=key.access_key,
+        secret_key=key.secret_key,
+        session=session,
+        purger=purger,
+        epochs=epochs,
+        cursor_file=settings.edge_data / "cursor",
+        metrics=metrics,
+        clock=time.time,
+        jitter=random.random,
+    ).run()

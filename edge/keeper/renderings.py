@@ -1,0 +1,134 @@
+"""Filling a rendering: one flight for each, from the stored source through a renderer to a stored body.
+
+The rule of this file: a rendering is named by what its source's bytes are and by its plan, never by a URL.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import TypeAlias
+
+import structlog
+
+from edge.cache.entry import AssetRecord, Representation, rendering_key
+from edge.cache.files import BODY_OFFSET, BodyReader, BodyStore, Damaged, NoSpace
+from edge.cache.records import RecordStore
+from edge.keeper.flights import Flight, Flights
+from edge.keeper.metrics import Metrics
+from edge.keeper.selection import Unmade
+from edge.policy.reasons import Detail
+from edge.render.errors import RenderError
+from edge.render.pool import Rendered, RendererPool, SourceRef
+
+RenderingFlight: TypeAlias = Flight[Representation | None]
+
+log = structlog.get_logger()
+
+
+class SourceGone(Exception):
+    """The source's body is not on the disk (any more), or damaged: fetch it again."""
+
+
+class NoRoom(Exception):
+    """The rendering was made, but there is no room to keep it."""
+
+
+class Renderings:
+    """The renderings under way on this node."""
+
+    def __init__(
+        self,
+        *,
+        records: RecordStore,
+        bodies: BodyStore,
+        renderers: RendererPool,
+        metrics: Metrics,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._records = records
+        self._bodies = bodies
+        self._renderers = renderers
+        self._metrics = metrics
+        self._clock = clock
+        self._flights: Flights[tuple[str, bool], RenderingFlight] = Flights()
+
+    def join(self, asset: AssetRecord, unmade: Unmade) -> tuple[RenderingFlight, bool]:
+        """The flight that makes a rendering, and whether it was under way already.
+
+        It lands with the stored representation, or with None for one that yields to its source. It raises
+        RenderError, SourceGone and NoRoom.
+        """
+        key = (rendering_key(asset.source_id, unmade.name), unmade.may_yield)
+        return self._flights.join(key, lambda: self._take_off(asset, unmade))
+
+    async def close(self) -> None:
+        """End every flight."""
+        await self._flights.close()
+
+    def _take_off(self, asset: AssetRecord, unmade: Unmade) -> RenderingFlight:
+        flight: RenderingFlight = Flight()
+        flight.take_off(self._make(asset, unmade))
+        return flight
+
+    async def _make(self, asset: AssetRecord, unmade: Unmade) -> Representation | None:
+        assert asset.source is not None, "only what is stored is rendered"
+        reader = self._bodies.open(asset.source)
+        if reader is None:
+            raise SourceGone
+        with reader:
+            rendered = await self._render(reader, unmade)
+        yields = unmade.may_yield and len(rendered.body) >= asset.source.length
+        log.info(
+            "rendered",
+            site=asset.site,
+            path=asset.path,
+            plan=unmade.name,
+            bytes=len(rendered.body),
+            source_bytes=asset.source.length,
+            yields=yields,
+        )
+        self._metrics.renders.labels("yielded" if yields else "made").inc()
+        return None if yields else self._keep(asset, unmade, rendered)
+
+    async def _render(self, reader: BodyReader, unmade: Unmade) -> Rendered:
+        """Have a renderer read the checked file."""
+        source = SourceRef(str(reader.path), BODY_OFFSET, reader.ref.length)
+        try:
+            await asyncio.to_thread(reader.verify)
+            if unmade.plan is None:
+                return await self._renderers.strip(source)
+            return await self._renderers.render(source, unmade.plan)
+        except Damaged:
+            raise SourceGone from None
+        except RenderError as error:
+            if not reader.path.exists():  # evicted while the job was waiting: it says nothing about the picture
+                raise SourceGone from None
+            self._metrics.renders.labels(error.reason.value).inc()
+            raise
+
+    def _keep(self, asset: AssetRecord, unmade: Unmade, rendered: Rendered) -> Representation:
+        try:
+            with self._bodies.create(len(rendered.body)) as writer:
+                writer.write(rendered.body)
+                body = writer.commit(rendering_key(asset.source_id, unmade.name))
+        except NoSpace:
+            self._metrics.refusals.inc()
+            raise NoRoom from None
+        representation = Representation(
+            source_id=asset.source_id,
+            plan=unmade.name,
+            body=body,
+            content_type=rendered.content_type,
+            etag=body.digest[:32],
+            width=rendered.width,
+            height=rendered.height,
+            made_at=self._clock(),
+        )
+        self._records.put_representation(representation)
+        return representation
+
+
+PASSING = frozenset({Detail.QUEUE_FULL, Detail.TIMED_OUT, Detail.CRASHED, Detail.DISK_FULL})
+"""Reasons that may be gone at the next request; all others are properties of the source."""

@@ -1,0 +1,95 @@
+"""Which stored thing answers a request, as far as records can tell: the same in server processes and the keeper.
+
+The rule of this file: it reads records and asks edge.policy; it opens no body and fills nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+
+from conf.schema import Render
+from edge.cache.entry import AssetRecord, ChoiceRecord, Representation
+from edge.keeper.answer import Answer
+from edge.policy.negotiate import AcceptClass
+from edge.policy.plan import AssetFacts, Plan, Refused, Rendering, RenderPlan, Stored, decide, yielded
+from edge.policy.reasons import Detail
+from edge.policy.sites import Site
+from edge.policy.variant import Variant
+
+STRIPPED = "stripped"
+"""The plan of the stored bytes without their metadata, where other plans are RenderPlan.canonical()."""
+
+
+class Records(Protocol):
+    """What is looked up here (edge.cache.records.RecordStore has it)."""
+
+    def get_representation(self, source_id: str, plan: str) -> Representation | None: ...
+    def get_choice(self, source_id: str, variant: str, accept: str) -> ChoiceRecord | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What one client wants of an asset, as far as it matters for which bytes it gets."""
+
+    variant: Variant
+    accept: AcceptClass
+
+
+@dataclass(frozen=True, slots=True)
+class Unmade:
+    """The request wants a rendering that is not stored. `plan` None is the stored bytes without metadata."""
+
+    plan: RenderPlan | None
+    may_yield: bool = False
+    reason: Detail | None = None
+
+    @property
+    def name(self) -> str:
+        """The plan in keys."""
+        return STRIPPED if self.plan is None else self.plan.canonical()
+
+
+Selection = Answer | Refused | Unmade
+
+
+def facts_of(asset: AssetRecord) -> AssetFacts:
+    """What is known about an asset's bytes."""
+    if asset.facts is None:
+        size = asset.source.length if asset.source is not None else 0
+        return AssetFacts(content_type=asset.content_type or "", size=size)
+    return msgspec.convert(asset.facts, AssetFacts)
+
+
+def select(records: Records, site: Site, render: Render, asset: AssetRecord, wish: Wish) -> Selection:
+    """What answers the wish: an answer, a refusal, or what has to be made first."""
+    if asset.status != 200 or not site.behaviour.renders:
+        return Answer(asset)
+    plan = decide(facts_of(asset), wish.variant, wish.accept, site, render)
+    if isinstance(plan, Rendering) and plan.may_yield:
+        choice = records.get_choice(asset.source_id, wish.variant.canonical(), wish.accept.key)
+        if choice is not None and choice.plan is None:
+            plan = yielded()
+    return carry_out(records, asset, plan)
+
+
+def carry_out(records: Records, asset: AssetRecord, plan: Plan) -> Selection:
+    """What answers a request whose plan is decided."""
+    match plan:
+        case Refused():
+            return plan
+        case Stored(reason, strip=False):
+            return Answer(asset, reason=reason, degraded=is_degraded(reason))
+        case Stored(reason):
+            unmade = Unmade(None, reason=reason)
+        case Rendering(render_plan, may_yield):
+            unmade = Unmade(render_plan, may_yield)
+    made = records.get_representation(asset.source_id, unmade.name)
+    return unmade if made is None else Answer(asset, made, unmade.reason)
+
+
+def is_degraded(reason: Detail | None) -> bool:
+    """Whether stored bytes are given for this reason only because something went wrong or over a limit."""
+    return reason is not None and reason.value.startswith("pass-")

@@ -1,0 +1,222 @@
+"""One request at the keeper, top to bottom: the asset, then what of it this client gets, then where that is.
+
+The rule of this file: a waiter watches and decides, the flights work. Each has its own deadline.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Protocol
+
+import msgspec
+
+from edge.cache.entry import AssetRecord, BodyRef, ChoiceRecord
+from edge.keeper import link
+from edge.keeper.answer import Answer
+from edge.keeper.fill import Opening, SourceFlight, Unshared
+from edge.keeper.flights import WaitedTooLong
+from edge.keeper.renderings import PASSING, NoRoom, SourceGone
+from edge.keeper.rooms import Present, Rooms
+from edge.keeper.selection import Selection, Unmade, Wish, carry_out, facts_of, select
+from edge.policy.plan import AssetFacts, Plan, Refused, decide, degraded, renderable, untouched, yielded
+from edge.policy.reasons import CacheStatus, Detail, Forward
+from edge.render.errors import RenderError
+from edge.upstream.http import UpstreamAnswer, UpstreamFailed
+
+_FETCHES = 2  # how often a source is fetched for one waiter, where its body has gone meanwhile
+_RETRY_AFTER = 1  # seconds
+
+
+class NotGiven(Exception):
+    """There is no answer; what to tell the client instead."""
+
+    def __init__(self, status: int, outcome: CacheStatus, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.outcome = outcome
+        self.retry_after = _RETRY_AFTER if status == 503 else None
+
+
+class Back(Protocol):
+    """The way back to the client (edge.keeper.session.Exchange)."""
+
+    def head(self, answer: Answer, status: CacheStatus, location: link.Location) -> None: ...
+    def progress(self, length: int) -> None: ...
+    def done(self, stored: BodyRef | None = None) -> None: ...
+    async def relay(self, answer: UpstreamAnswer) -> None: ...
+
+
+class Waiter:
+    """One client's request for what the server processes do not have."""
+
+    def __init__(self, rooms: Rooms, fill: link.Fill, back: Back) -> None:
+        site = rooms.sites.named(fill.site)
+        if site is None:
+            raise NotGiven(404, CacheStatus(), "there is no such site")
+        self._rooms = rooms
+        self._site = site
+        self._path = fill.path
+        self._wish = Wish(fill.variant, fill.accept)
+        self._back = back
+        self._deadline = asyncio.get_running_loop().time() + fill.wait
+        self._status = CacheStatus()
+        self._present = Present(rooms.records, rooms.bodies)
+
+    async def run(self) -> None:
+        """Answer, or raise NotGiven."""
+        try:
+            await self._run()
+        except UpstreamFailed as failed:
+            raise NotGiven(failed.status, replace(self._status, detail=failed.detail), str(failed)) from None
+        except WaitedTooLong:
+            raise NotGiven(504, self._status, "the answer was not ready in time") from None
+
+    async def _run(self) -> None:
+        for _ in range(_FETCHES):
+            asset = self._rooms.assets.usable(self._site, self._path)
+            if asset is None:
+                asset = await self._fetch()
+            else:
+                self._status = CacheStatus(fwd=Forward.VARY_MISS)
+            if asset is None:
+                return None
+            try:
+                return self._give(await self._select(asset))
+            except SourceGone:
+                self._rooms.assets.forget(asset)
+        raise NotGiven(503, replace(self._status, detail=Detail.DISK_FULL), "the source could not be kept")
+
+    # The asset.
+
+    async def _fetch(self) -> AssetRecord | None:
+        """The asset from its upstream; None where the client has been given its body as it came."""
+        assets = self._rooms.assets
+        if assets.is_unshared(self._site, self._path):
+            await self._alone()
+            return None
+        self._status = CacheStatus(fwd=Forward.URI_MISS)
+        flight, joined = assets.join(self._site, self._path)
+        self._status = replace(self._status, collapsed=joined)
+        head = await flight.head(self._deadline)
+        match head:
+            case Unshared() if head.take():
+                try:
+                    await self._relay(head)
+                finally:
+                    head.release()
+                return None
+            case Unshared():
+                await self._alone()
+                return None
+            case Opening() if not flight.task.done():
+                early = self._early(head)
+                if early is not None:
+                    await self._stream(flight, head, early)
+                    return None
+        landed = await flight.landed(self._deadline)
+        self._status = replace(
+            self._status,
+            fwd=landed.forward,
+            fwd_status=landed.fwd_status if landed.fwd_status != landed.record.status else None,
+            stored=landed.stored,
+            detail=landed.detail,
+        )
+        return landed.record
+
+    def _early(self, head: Opening) -> Answer | None:
+        """The answer, if it is the stored bytes whatever they will turn out to be."""
+        draft, wish = head.draft, self._wish
+        if draft.status != 200 or not self._site.behaviour.renders:
+            return Answer(draft)
+        settings = self._rooms.settings
+        facts = AssetFacts(
+            content_type=draft.content_type or "", size=head.length or 0, no_transform=draft.no_transform
+        )
+        if renderable(facts.content_type) and facts.size > settings.edge.max_source:
+            facts = msgspec.structs.replace(facts, problem=Detail.TOO_LARGE)
+            plan: Plan | None = decide(facts, wish.variant, wish.accept, self._site, settings.render)
+        else:
+            plan = untouched(facts, wish.variant, wish.accept, self._site)
+        chosen = self._carry_out(draft, plan) if plan is not None else None
+        if isinstance(chosen, Refused):
+            raise self._refusal(chosen)
+        return chosen if isinstance(chosen, Answer) else None
+
+    async def _stream(self, flight: SourceFlight, head: Opening, answer: Answer) -> None:
+        """Give the body while it grows."""
+        self._back.head(answer, self._status, link.Growing(str(head.path), head.offset, head.length))
+        told = 0
+        while (length := await flight.beyond(told)) > told:
+            told = length
+            self._back.progress(told)
+        self._back.done(flight.task.result().record.source)
+
+    async def _alone(self) -> None:
+        """An answer that is not shared, fetched for this client."""
+        async with self._rooms.assets.alone(self._site, self._path) as unshared:
+            await self._relay(unshared)
+
+    async def _relay(self, unshared: Unshared) -> None:
+        """Give a body that is not stored."""
+        self._status = CacheStatus(fwd=Forward.URI_MISS, collapsed=self._status.collapsed, detail=unshared.detail)
+        draft = unshared.draft
+        if draft.status == 200 and self._site.behaviour.renders and renderable(draft.content_type or ""):
+            facts = AssetFacts(content_type=draft.content_type or "", size=unshared.answer.length or 0)
+            plan = degraded(facts, self._wish.variant, self._site, unshared.detail)
+            if isinstance(plan, Refused):
+                raise self._refusal(plan)
+        self._back.head(Answer(draft), self._status, link.Relayed(unshared.answer.length))
+        await self._back.relay(unshared.answer)
+
+    # What this client gets of it.
+
+    async def _select(self, asset: AssetRecord) -> Answer:
+        """The answer, made if need be. Raises SourceGone, NotGiven."""
+        chosen = select(self._present, self._site, self._rooms.settings.render, asset, self._wish)
+        while isinstance(chosen, Unmade):
+            chosen = await self._make(asset, chosen)
+        if isinstance(chosen, Refused):
+            raise self._refusal(chosen)
+        return chosen
+
+    async def _make(self, asset: AssetRecord, unmade: Unmade) -> Selection:
+        """What answers once the rendering has been made, has yielded, or has failed."""
+        flight, joined = self._rooms.renderings.join(asset, unmade)
+        self._status = replace(self._status, collapsed=self._status.collapsed or joined)
+        try:
+            made = await flight.landed(self._deadline)
+        except NoRoom:
+            return self._without(asset, unmade, Detail.DISK_FULL)
+        except RenderError as error:
+            if error.reason not in PASSING:
+                asset = self._rooms.assets.amend(asset, error.reason)
+            return self._without(asset, unmade, error.reason)
+        if made is not None:
+            self._status = replace(self._status, stored=True)
+            return Answer(asset, made, unmade.reason)
+        wish = self._wish
+        self._rooms.records.put_choice(
+            ChoiceRecord(asset.source_id, wish.variant.canonical(), wish.accept.key, None, Detail.NOT_SMALLER)
+        )
+        return self._carry_out(asset, yielded())
+
+    def _without(self, asset: AssetRecord, unmade: Unmade, reason: Detail) -> Selection:
+        """What answers instead of a rendering that cannot be had."""
+        if unmade.plan is None:
+            return Answer(asset, reason=reason, degraded=True)
+        return self._carry_out(asset, degraded(facts_of(asset), self._wish.variant, self._site, reason))
+
+    def _carry_out(self, asset: AssetRecord, plan: Plan) -> Selection:
+        return carry_out(self._present, asset, plan)
+
+    def _refusal(self, refused: Refused) -> NotGiven:
+        return NotGiven(refused.status, replace(self._status, detail=refused.reason), refused.message)
+
+    def _give(self, answer: Answer) -> None:
+        """Tell the server process which stored body to serve."""
+        if answer.body is not None and not self._present.has(answer.body):
+            raise SourceGone
+        status = replace(self._status, detail=self._status.detail or answer.reason)
+        self._back.head(answer, status, link.Committed())
+        self._back.done()

@@ -1,0 +1,221 @@
+"""What an answer becomes for one request: conditions, ranges, headers.
+
+The rule of this file: nothing is decided here about what a client gets, only how it is said. Preconditions come
+before ranges (RFC 9110 §13.2.2), HEAD says what GET would (§9.3.2), and every reply carries its site's headers and
+exactly one Cache-Control line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from http import HTTPStatus
+
+import msgspec
+
+from edge.keeper.answer import Answer
+from edge.message import Body, Held, Reply, Request
+from edge.policy.freshness import Lifetimes, age, client_cache_control
+from edge.policy.hygiene import disposition, site_headers
+from edge.policy.reasons import DETAILS, CacheStatus, Detail
+from edge.policy.sites import Site
+from edge.policy.variant import BadParameter
+from wire.conditions import Outcome, evaluate, if_range_holds
+from wire.dates import http_date
+from wire.ranges import Part, Unsatisfiable, content_range, parse_range, unsatisfied_range
+
+METHODS = "GET, HEAD, OPTIONS"
+PROBLEM_TYPE = "application/problem+json"  # RFC 9457
+
+# Stored headers that the lines below say anew, and those that are true of the stored bytes alone.
+_SAID_ANEW = frozenset({"age", "cache-control", "content-disposition", "content-length", "content-type", "date"})
+_SAID_ANEW |= {"etag", "expires", "last-modified", "pragma", "vary"}
+_OF_STORED_BYTES = frozenset({"content-encoding", "content-md5", "content-digest", "repr-digest", "digest"})
+
+_ABSENT = "there is no such object, or not everybody may read it"
+
+Headers = tuple[tuple[str, str], ...]
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The body of an error (RFC 9457): what is wrong and, for a parameter, what would be right."""
+
+    title: str
+    status: int
+    detail: str
+    parameter: str | None = None
+    value: str | None = None
+    allowed: str | None = None
+
+
+def of_answer(
+    request: Request,
+    site: Site,
+    lifetimes: Lifetimes,
+    answer: Answer,
+    outcome: CacheStatus,
+    body: Body | None,
+    *,
+    stored: bool,
+    now: float,
+) -> Reply:
+    """The reply that gives `answer`, or as much of it as the request's conditions and range leave.
+
+    `stored` is False for an answer that is only relayed: it has no parts and is not kept by clients either, unless
+    its upstream says so.
+    """
+    asset = answer.asset
+    short = answer.degraded or (answer.representation is not None and answer.representation.provisional)
+    cache_control = client_cache_control(asset.path, asset.status, asset.headers, lifetimes, short=short, stored=stored)
+    if body is None:
+        return problem(site, asset.status, _ABSENT, outcome=outcome, cache_control=cache_control)
+
+    life = (
+        ("Date", http_date(asset.upstream_date or asset.stored_at)),
+        ("Age", str(age(asset.upstream_age, asset.stored_at, now))),
+        ("Cache-Control", cache_control),
+    )
+    about = (
+        *_validators(answer),
+        *life,
+        *site_headers(site, answer.content_type).items(),
+        ("Cache-Status", outcome.header()),
+    )
+    content = (*about, *_content(answer))
+    length = body.length
+
+    def give(status: int, headers: Headers, start: int = 0, stop: int | None = None) -> Reply:
+        return Reply(status, headers, body, start, stop, site.name, outcome)
+
+    def withhold(status: int, detail: str, *headers: tuple[str, str]) -> Reply:
+        body.close()
+        return _problem(site, (*life, *headers), Problem(HTTPStatus(status).phrase, status, detail), outcome)
+
+    if asset.status == 200:
+        match _preconditions(request, answer, now):
+            case Outcome.NOT_MODIFIED:
+                body.close()
+                return Reply(304, about, site=site.name, outcome=outcome)
+            case Outcome.PRECONDITION_FAILED:
+                return withhold(412, "what is stored is not what the request is about")
+        if stored and length is not None:
+            content = (*content, ("Accept-Ranges", "bytes"))
+            match _range(request, answer, length):
+                case Unsatisfiable():
+                    return withhold(416, f"there are {length} bytes", ("Content-Range", unsatisfied_range(length)))
+                case Part(start, end) as part:
+                    sizes = (("Content-Range", content_range(start, end, length)), _length(part.length))
+                    return give(206, (*content, *sizes), start, end + 1)
+    return give(asset.status, content if length is None else (*content, _length(length)), 0, length)
+
+
+def problem(
+    site: Site | None,
+    status: int,
+    detail: str,
+    *,
+    outcome: CacheStatus | None = None,
+    headers: Headers = (),
+    cache_control: str = "no-store",
+    close: bool = False,
+) -> Reply:
+    """An error in our own words; `detail` is a sentence for the person who reads it."""
+    about = (*headers, ("Cache-Control", cache_control))
+    return _problem(site, about, Problem(HTTPStatus(status).phrase, status, detail), outcome, close=close)
+
+
+def refusal(site: Site, detail: Detail, *, retry_after: int | None = None) -> Reply:
+    """An error that has a word of its own."""
+    meaning, status = DETAILS[detail]
+    assert status is not None, f"{detail} is no error"
+    headers = (("Retry-After", str(retry_after)),) if retry_after is not None else ()
+    return problem(site, status, meaning, outcome=CacheStatus(detail=detail), headers=headers)
+
+
+def bad_parameter(site: Site, bad: BadParameter) -> Reply:
+    """400: which parameter, what it was, what is allowed."""
+    said = Problem("Bad Parameter", 400, str(bad), bad.parameter, bad.value, bad.allowed)
+    return _problem(site, (("Cache-Control", "no-store"),), said, CacheStatus(detail=Detail.BAD_PARAMETER))
+
+
+def preflight(site: Site) -> Reply:
+    """The answer to OPTIONS: what a page of another origin may do here (Fetch standard, CORS preflight)."""
+    headers = (
+        ("Allow", METHODS),
+        ("Access-Control-Allow-Methods", METHODS),
+        ("Access-Control-Allow-Headers", "*, Range, If-Range, If-None-Match, If-Modified-Since"),
+        ("Access-Control-Max-Age", "86400"),
+        ("Cache-Control", "public, max-age=86400"),
+        *site_headers(site, None).items(),
+    )
+    return Reply(204, headers, site=site.name)
+
+
+def purged(site: Site) -> Reply:
+    """The answer to a purge that is in force."""
+    headers = (("Cache-Control", "no-store"), ("Content-Type", "text/plain"), _length(7))
+    return Reply(200, (*headers, *site_headers(site, "text/plain").items()), Held(b"purged\n"), site=site.name)
+
+
+def _preconditions(request: Request, answer: Answer, now: float) -> Outcome:
+    fields = request.headers
+    return evaluate(
+        request.method,
+        if_match=fields.get("if-match"),
+        if_none_match=fields.get("if-none-match"),
+        if_modified_since=fields.get("if-modified-since"),
+        if_unmodified_since=fields.get("if-unmodified-since"),
+        etag=answer.etag,
+        last_modified=answer.asset.last_modified,
+        now=now,
+    )
+
+
+def _range(request: Request, answer: Answer, length: int) -> object:
+    """What the request's Range selects; only GET has ranges (RFC 9110 §14.2)."""
+    wanted = request.headers.get("range") if request.method == "GET" else None
+    if not if_range_holds(request.headers.get("if-range"), answer.etag, answer.asset.last_modified):
+        wanted = None
+    return parse_range(wanted, length)
+
+
+def _validators(answer: Answer) -> Iterator[tuple[str, str]]:
+    if answer.etag is not None:
+        yield "ETag", f'"{answer.etag}"'
+    if answer.asset.last_modified is not None:
+        yield "Last-Modified", http_date(answer.asset.last_modified)
+
+
+def _content(answer: Answer) -> Iterator[tuple[str, str]]:
+    """The headers that describe the bytes."""
+    asset = answer.asset
+    converted = answer.representation is not None and answer.content_type != asset.content_type
+    if answer.content_type is not None:
+        yield "Content-Type", answer.content_type
+        named = disposition(
+            asset.path.partition("?")[0], answer.content_type, asset.headers.get("content-disposition"), converted
+        )
+        if named is not None:
+            yield "Content-Disposition", named
+    left_out = _SAID_ANEW if answer.representation is None else _SAID_ANEW | _OF_STORED_BYTES
+    for name, value in asset.headers.items():
+        if name not in left_out:
+            yield name, value
+
+
+def _problem(
+    site: Site | None, about: Headers, said: Problem, outcome: CacheStatus | None, *, close: bool = False
+) -> Reply:
+    body = Held(msgspec.json.encode(said) + b"\n")
+    headers = (
+        *about,
+        *(site_headers(site, PROBLEM_TYPE).items() if site is not None else ()),
+        *((("Cache-Status", outcome.header()),) if outcome is not None else ()),
+        ("Content-Type", PROBLEM_TYPE),
+        _length(body.length),
+    )
+    name = site.name if site is not None else None
+    return Reply(said.status, headers, body, 0, None, name, outcome, close)
+
+
+def _length(length: int) -> tuple[str, str]:
+    return "Content-Length", str(length)

@@ -1,0 +1,153 @@
+"""What one server process can answer by itself: its memory tier over the node's disk tier.
+
+The rule of this file: looking is cheap and changes nothing but what is remembered. Disk reads above INLINE bytes leave
+the event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Literal, NamedTuple
+
+from conf.schema import Settings
+from edge.cache.entry import AssetRecord, BodyRef
+from edge.cache.epochs import Epochs
+from edge.cache.files import BodyReader, BodyStore, Damaged
+from edge.cache.memory import MemoryTier
+from edge.cache.records import RecordStore
+from edge.cache.subjects import purge_subject
+from edge.keeper import link
+from edge.keeper.answer import Answer
+from edge.keeper.ledger import shares
+from edge.keeper.selection import Wish
+from edge.message import Body, BodyBroken, Held
+from edge.policy.sites import Site
+
+INLINE = 64 * 1024  # bytes that are read from the disk on the event loop; more cost a thread
+BLOCK = 256 * 1024  # bytes of a large body that are read at once
+_ANSWER_SIZE = 2048  # bytes that an answer without its body weighs in memory, roughly
+
+
+class Remembered(NamedTuple):
+    """What the memory tier has for a wish."""
+
+    answer: Answer
+    body: Held | None
+
+
+class OnDisk:
+    """A stored body that is streamed, block by block, each checked."""
+
+    def __init__(self, reader: BodyReader) -> None:
+        self._reader = reader
+        self.length = reader.ref.length
+
+    async def blocks(self, start: int, stop: int | None) -> AsyncIterator[bytes]:
+        """See Body."""
+        end = self.length if stop is None else stop
+        for position in range(start, end, BLOCK):
+            try:
+                yield await asyncio.to_thread(self._reader.read, position, min(BLOCK, end - position))
+            except Damaged as error:
+                raise BodyBroken(str(error)) from error
+
+    def close(self) -> None:
+        """See Body."""
+        self._reader.close()
+
+
+class Tiers:
+    """The tiers of one server process. `refresh()` belongs after every connect to the keeper, which makes them."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], float]) -> None:
+        edge = settings.edge
+        self.records = RecordStore(settings.edge_data / "records", shares(edge.disk).records)
+        self._bodies = BodyStore(settings.edge_data)
+        self._memory: MemoryTier[Answer | bytes] = MemoryTier(edge.memory)
+        self._largest = min(edge.memory_object, edge.memory)
+        self._epochs_file = settings.edge_data / "epochs"
+        self._epochs: Epochs | None = None
+        self._clock = clock
+        self._used: set[str] = set()
+        self._hits: dict[str, link.Hits] = {}
+
+    def refresh(self) -> None:
+        """Open what a keeper has made anew."""
+        self.records.reopen_if_replaced()
+        if self._epochs is None or self._epochs.replaced:
+            if self._epochs is not None:
+                self._epochs.close()
+            self._epochs = Epochs.read(self._epochs_file)
+
+    def usable(self, site: Site, asset: AssetRecord) -> bool:
+        """Whether a stored asset may be used without asking anybody: fresh, not purged, and its site not unsure."""
+        epochs = self._epochs
+        if epochs is None or asset.edge_expires <= self._clock() or (site.at_bucket and not epochs.settled):
+            return False
+        return asset.epoch == epochs.current(purge_subject(site, asset.path))
+
+    def recall(self, asset: bytes, wish: Wish) -> Remembered | None:
+        """What memory has for a wish, usable or not."""
+        answer = self._memory.get(_memory_key(asset, wish))
+        if not isinstance(answer, Answer):
+            return None
+        if answer.body is None:
+            return Remembered(answer, None)
+        data = self._memory.get(answer.body.key.encode())
+        return Remembered(answer, Held(data)) if isinstance(data, bytes) else None
+
+    def remember(self, asset: bytes, wish: Wish, answer: Answer) -> None:
+        """Keep an answer in memory; its body is there or will be read from the disk."""
+        if not answer.degraded:
+            self._memory.put(_memory_key(asset, wish), answer, _ANSWER_SIZE + len(asset))
+
+    async def open(self, ref: BodyRef) -> Body:
+        """A stored body: from memory, read into it, or to be streamed if it is too large for that.
+
+        Raises FileNotFoundError where it is not there (any more), and Damaged.
+        """
+        held = self._memory.get(ref.key.encode())
+        if isinstance(held, bytes):
+            return Held(held)
+        reader = self._bodies.open(ref)
+        if reader is None:
+            raise FileNotFoundError(ref.key)
+        if ref.length > self._largest:
+            return OnDisk(reader)
+        with reader:
+            data = reader.read() if ref.length <= INLINE else await asyncio.to_thread(reader.read)
+        self._memory.put(ref.key.encode(), data, len(data))
+        return Held(data)
+
+    # What the keeper is told.
+
+    def count(self, site: Site, tier: Literal["memory", "disk"], answer: Answer) -> None:
+        """Note a hit."""
+        hits = self._hits.setdefault(site.name, link.Hits())
+        if tier == "memory":
+            hits.memory += 1
+        else:
+            hits.disk += 1
+        if answer.body is not None:
+            self._used.add(answer.body.key)
+            if answer.representation is not None and answer.asset.source is not None:
+                hits.saved += max(0, answer.asset.source.length - answer.body.length)
+
+    def report(self) -> link.Report | None:
+        """What was noted since the last report."""
+        if not self._hits:
+            return None
+        report = link.Report(tuple(self._used), self._hits)
+        self._used, self._hits = set(), {}
+        return report
+
+    def close(self) -> None:
+        """Close the stores."""
+        self.records.close()
+        if self._epochs is not None:
+            self._epochs.close()
+
+
+def _memory_key(asset: bytes, wish: Wish) -> bytes:
+    return b"\0".join((asset, wish.variant.canonical().encode(), wish.accept.key.encode()))
