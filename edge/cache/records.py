@@ -41,8 +41,6 @@ class _Refused(ValueError):
 class _PlainDisk(diskcache.Disk):  # type: ignore[misc]
     """diskcache's serialisation reduced to bytes in rows."""
 
-    # ruff: noqa: ARG002 (the signatures are diskcache's)
-
     def put(self, key: Any) -> Any:
         if type(key) is not bytes:
             raise _Refused("keys are bytes")
@@ -53,12 +51,12 @@ class _PlainDisk(diskcache.Disk):  # type: ignore[misc]
             raise _Refused("a key that is not bytes")
         return bytes(key)
 
-    def store(self, value: Any, read: bool, key: Any = None) -> tuple[int, int, None, Any]:
+    def store(self, value: Any, read: bool, key: Any = None) -> tuple[int, int, None, Any]:  # noqa: ARG002
         if type(value) is not bytes or read:
             raise _Refused("values are bytes")
         return 0, _MODE_RAW, None, sqlite3.Binary(value)
 
-    def fetch(self, mode: int, filename: Any, value: Any, read: bool) -> bytes:
+    def fetch(self, mode: int, filename: Any, value: Any, read: bool) -> bytes:  # noqa: ARG002
         if mode != _MODE_RAW or filename is not None or not isinstance(value, bytes | memoryview):
             raise _Refused("a value that is not bytes")
         return bytes(value)

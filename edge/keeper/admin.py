@@ -28,7 +28,7 @@ from edge.keeper.purge import Purger
 MAX_BODY = 64 * 1024
 
 Match: TypeAlias = Callable[[str, str], tuple[Addressed, str] | None]
-"""Sites.match: (host, raw path with query) → (site, raw path within it)."""
+"""Sites.match: (host, raw path) → (site, raw path within it)."""
 Named: TypeAlias = Callable[[str], Addressed | None]
 """A site by its name."""
 Ready: TypeAlias = Callable[[], str | None]

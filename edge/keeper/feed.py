@@ -87,6 +87,7 @@ class Follower:
     async def run(self) -> None:
         """Follow for ever; ends only when cancelled, or with OSError where a purge cannot be made durable."""
         cursor = _read_cursor(self._cursor_file)
+        longest = 0
         while True:
             try:
                 page = await self._poll(cursor)
@@ -100,7 +101,8 @@ class Follower:
                 await self._apply(page.events)
                 if page.cursor != cursor:
                     await self._remember(page.cursor)
-                if not page.events:
+                longest = max(longest, len(page.events))
+                if not page.events or len(page.events) < longest:  # a page that is not full ends at the feed's end
                     self._epochs.settle()
             cursor = page.cursor
 

@@ -120,16 +120,16 @@ class Ledger:
     def _take(self, count: int, held: int) -> None:
         """Reserve `count` bytes for a file that holds `held`, evicting bodies first. Raises NoSpace."""
         if held + count > self._limit:
-            self._refuse("larger than the disk tier")
+            raise NoSpace("larger than the disk tier")
         while self.used + count > self._limit:
             if not self._evict():
-                self._refuse("the disk tier is full of files being written")
+                raise NoSpace("the disk tier is full of files being written")
         if self._free() - count < self._floor:
             self._shrink(count)
         self._reserved += count
 
     def _shrink(self, count: int) -> None:
-        """Below the floor nothing is stored; what is stored gives way, by as much as was asked for.
+        """Below the floor nothing is stored (NoSpace); what is stored gives way, by as much as was asked for.
 
         So a disk that others fill gets its room back from us, and one that we fill ourselves keeps turning over.
         """
@@ -137,11 +137,7 @@ class Ledger:
         while gone < count and (size := self._evict()):
             gone += size
         if self._free() - count < self._floor:
-            self._refuse("the disk has reached edge.disk_floor")
-
-    def _refuse(self, reason: str) -> None:
-        self._metrics.refusals.inc()
-        raise NoSpace(reason)
+            raise NoSpace("the disk has reached edge.disk_floor")
 
     def _evict(self) -> int:
         """Remove the body that should go first; its size in bytes, 0 where there is none."""

@@ -43,6 +43,7 @@ class Feed:
         self.refused: list[str] = []
         self.changed = asyncio.Condition()
         self.repeat = False
+        self.endless = False
 
     async def tell(self, *events: FeedEvent) -> None:
         async with self.changed:
@@ -69,6 +70,8 @@ class Feed:
             if request.query["wait"] != "0":
                 await self.changed.wait_for(lambda: len(self.events) > int(cursor))
             events = tuple(self.events[int(cursor) :])
+            if self.endless:
+                self.events.append(event(len(self.events), "photos", "y"))
         if self.repeat:
             events = events * 2
         return web.Response(body=encode_page(FeedPage(events=events, cursor=str(int(cursor) + len(set(events))))))
@@ -186,6 +189,15 @@ async def test_events_of_the_time_it_was_down_are_applied_before_it_is_settled(h
     assert changed == {A, B}
     assert house.feed.waits[:2] == ["0", "0"], "it does not wait before it has caught up"
     assert house.metric("feed_gaps_total") == 0
+
+
+async def test_a_feed_that_never_pauses_is_caught_up_with_all_the_same(house: House) -> None:
+    (house.folder / "cursor").write_text("0")
+    house.feed.endless = True
+    await house.feed.tell(*(event(number, "photos", "x") for number in range(3)))
+    house.follow()
+    await house.until(lambda: house.epochs.settled)
+    assert house.cursor != "0"
 
 
 async def test_repeated_events_do_no_harm(house: House) -> None:

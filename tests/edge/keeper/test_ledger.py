@@ -187,7 +187,6 @@ def test_below_the_floor_nothing_is_stored_and_what_is_stored_gives_way(tmp_path
     with pytest.raises(NoSpace):
         store.create(100)
     assert ledger.used == on_disk(tmp_path) == 9 * UNIT
-    assert metrics.registry.get_sample_value("facet_edge_store_refusals_total") == 1
     assert metrics.registry.get_sample_value("facet_edge_evictions_total") == 1
     free = 101 * UNIT
     keep(store, "new", 100)
