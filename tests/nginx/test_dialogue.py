@@ -4,11 +4,29 @@ from __future__ import annotations
 
 import json
 import ssl
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.nginx.running import ASSETS, DOMAIN, MEDIA, PLAIN, S3, SECRET, Front, Peer, fronted, receive
+from edge.nginx import configuration, servers_only
+from tests.nginx.running import (
+    ASSETS,
+    DOMAIN,
+    MEDIA,
+    NAMES,
+    PLAIN,
+    S3,
+    SECRET,
+    Front,
+    Peer,
+    fronted,
+    receive,
+    settings_for,
+)
+from tests.pki import make_pki
+from tests.programs import need
 
 
 @pytest.fixture(scope="module")
@@ -288,3 +306,39 @@ def test_one_address_is_held_to_its_rate(tmp_path_factory: pytest.TempPathFactor
         answers = [front.send(request("GET", "/a", MEDIA))[:12] for _ in range(8)]
         assert answers[:3] == [b"HTTP/1.1 200"] * 3
         assert b"HTTP/1.1 429" in answers[3:]
+
+
+NEIGHBOURS = """
+user {user}; pid {folder}/other.pid; error_log {folder}/other.log;
+events {{ worker_connections 768; }}
+http {{
+    sendfile on; tcp_nopush on; server_tokens build; gzip on; types_hash_max_size 2048;
+    ssl_protocols TLSv1.2 TLSv1.3; ssl_prefer_server_ciphers on;
+    access_log {folder}/other.access.log;
+    include {folder}/facet.conf;
+    server {{ listen 127.0.0.1:{http} default_server; server_name _; root /nonexistent; }}
+}}
+"""
+
+
+def test_the_servers_stand_alone_or_beside_the_sites_of_another(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, make_pki(tmp_path / "pki", NAMES), edge="127.0.0.1:8080", origin="127.0.0.1:9000")
+    (tmp_path / "nginx.conf").write_text(configuration(settings, whole=False))
+    (tmp_path / "facet.conf").write_text(servers_only(settings))
+    names = {"user": settings.nginx.user, "folder": tmp_path, "http": settings.nginx.http}
+    (tmp_path / "other.conf").write_text(NEIGHBOURS.format(**names))
+    for file in ("nginx.conf", "other.conf"):
+        command = [
+            need("nginx"),
+            "-t",
+            "-p",
+            str(tmp_path),
+            "-e",
+            str(tmp_path / "start.log"),
+            "-c",
+            str(tmp_path / file),
+        ]
+        check = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert check.returncode == 0, check.stderr
+        warnings = [line for line in check.stderr.splitlines() if "[warn]" in line and '"user"' not in line]
+        assert warnings == []  # but for "user", which has no effect where the tests do not run as root
