@@ -2,7 +2,8 @@
 
 The rule of this file: files in bodies/ and tmp/ together never take more than the limit, because room is accounted
 for *before* a byte is written: a reservation counts in full from the moment it is given, and bodies are unlinked
-until it fits. Sizes are counted in file system blocks of 4 KiB. Which body goes is decided by S3-FIFO
+until it fits. Sizes are counted in file system blocks of 4 KiB; a body that was unlinked while somebody reads it
+is no longer counted, though the disk has its bytes back only when the reader closes it. Which body goes is decided by S3-FIFO
 (edge/cache/s3fifo.py), the same as in the memory tier.
 
 One ledger owns a folder (it holds a lock on it) and belongs to one thread, the keeper's event loop: nothing here
@@ -124,9 +125,16 @@ class Ledger:
         while self.used + count > self._limit:
             if not self._evict():
                 raise NoSpace("the disk tier is full of files being written")
-        if self._free() - count < self._floor:
+        if not self._above_floor(count):
             self._shrink(count)
         self._reserved += count
+
+    def _above_floor(self, count: int) -> bool:
+        """Whether the disk keeps its floor free once `count` bytes more and all reservations have been written.
+
+        What has been written of a reservation counts twice: near the floor that errs on the safe side.
+        """
+        return self._free() - self._reserved - count >= self._floor
 
     def _shrink(self, count: int) -> None:
         """Below the floor nothing is stored (NoSpace); what is stored gives way, by as much as was asked for.
@@ -136,7 +144,7 @@ class Ledger:
         gone = 0
         while gone < count and (size := self._evict()):
             gone += size
-        if self._free() - count < self._floor:
+        if not self._above_floor(count):
             raise NoSpace("the disk has reached edge.disk_floor")
 
     def _evict(self) -> int:
