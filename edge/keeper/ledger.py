@@ -3,8 +3,8 @@
 The rule of this file: files in bodies/ and tmp/ together never take more than the limit, because room is accounted
 for *before* a byte is written: a reservation counts in full from the moment it is given, and bodies are unlinked
 until it fits. Sizes are counted in file system blocks of 4 KiB; a body that was unlinked while somebody reads it
-is no longer counted, though the disk has its bytes back only when the reader closes it. Which body goes is decided by S3-FIFO
-(edge/cache/s3fifo.py), the same as in the memory tier.
+is no longer counted, though the disk has its bytes back only when the reader closes it. Which body goes is decided
+by S3-FIFO (edge/cache/s3fifo.py), the same as in the memory tier.
 
 One ledger owns a folder (it holds a lock on it) and belongs to one thread, the keeper's event loop: nothing here
 waits for anything but the file system. Server processes only read; the keeper hears from them what was used.
