@@ -338,9 +338,9 @@ def turned_for(upright: Image, orientation: int) -> Image:
         2: lambda image: image.fliphor(),
         3: lambda image: image.rot180(),
         4: lambda image: image.flipver(),
-        5: lambda image: image.rot270().fliphor(),
+        5: lambda image: image.rot90().fliphor(),
         6: lambda image: image.copy_memory().rot270(),
-        7: lambda image: image.rot90().fliphor(),
+        7: lambda image: image.rot270().fliphor(),
         8: lambda image: image.copy_memory().rot90(),
     }
     return undo[orientation](upright)

@@ -1,0 +1,184 @@
+"""Colour spaces and depths against numbers computed with numpy."""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import numpy as np
+import pytest
+import pyvips
+
+from demo import pictures
+from edge.render import colour, facts, kinds, steps
+from tests.edge.render import oracle
+from tests.edge.render.oracle import LIMITS, close, plan
+
+P3_COLOURS = [(200, 100, 50), (90, 140, 200), (128, 128, 128), (230, 220, 210), (0, 0, 0), (255, 255, 255)]
+
+
+def tagged(colour_: tuple[int, ...], profile: bytes, size: int = 64) -> Any:
+    return pictures.with_metadata(pictures.solid(size, size, colour_), profile=profile)
+
+
+def made_profile(space: bytes, tags: dict[bytes, bytes]) -> bytes:
+    """A minimal ICC profile (ICC.1:2022 §7.2) with these tags."""
+    table, data = b"", b""
+    start = 132 + 12 * len(tags)
+    for name, value in tags.items():
+        table += struct.pack(">4sII", name, start + len(data), len(value))
+        data += value.ljust(-(-len(value) // 4) * 4, b"\0")
+    size = start + len(data)
+    head = struct.pack(">I4sI4s4s4s", size, b"\0" * 4, 0x02400000, b"mntr", space, b"XYZ ")
+    head += b"\0" * 12 + b"acsp" + b"\0" * 28 + struct.pack(">III", 0xF6D6, 0x10000, 0xD32D) + b"\0" * 48
+    assert len(head) == 128
+    return head + struct.pack(">I", len(tags)) + table + data
+
+
+def xyz(x: float, y: float, z: float) -> bytes:
+    return b"XYZ \0\0\0\0" + struct.pack(">iii", *(round(v * 65536) for v in (x, y, z)))
+
+
+def gamma_curve(value: float) -> bytes:
+    return b"curv\0\0\0\0" + struct.pack(">IH", 1, round(value * 256))
+
+
+def adobe_rgb() -> bytes:
+    """Adobe RGB (1998), annex C: its primaries adapted to D50, gamma 563/256."""
+    curve = gamma_curve(563 / 256)
+    return made_profile(
+        b"RGB ",
+        {
+            b"wtpt": xyz(0.9642, 1.0, 0.8249),
+            b"rXYZ": xyz(0.60974, 0.31111, 0.01947),
+            b"gXYZ": xyz(0.20528, 0.62567, 0.06087),
+            b"bXYZ": xyz(0.14919, 0.06322, 0.74457),
+            b"rTRC": curve,
+            b"gTRC": curve,
+            b"bTRC": curve,
+        },
+    )
+
+
+def grey_gamma(value: float) -> bytes:
+    return made_profile(b"GRAY", {b"wtpt": xyz(0.9642, 1.0, 0.8249), b"kTRC": gamma_curve(value)})
+
+
+@pytest.mark.parametrize("colour_", P3_COLOURS)
+@pytest.mark.parametrize("size", [64, 16])
+def test_display_p3_becomes_srgb_by_its_primaries(colour_: tuple[int, int, int], size: int) -> None:
+    source = tagged(colour_, pictures.display_p3()).pngsave_buffer(keep="all")
+    body = steps.render(source, plan(size, size), LIMITS)
+    assert oracle.field(body, "icc-profile-data") is None
+    assert close(oracle.pixels_of(body), oracle.p3_as_srgb(colour_), 2)
+
+
+def test_a_red_beyond_srgb_is_as_red_as_srgb_can() -> None:
+    source = tagged((255, 0, 0), pictures.display_p3()).pngsave_buffer(keep="all")
+    assert close(oracle.pixels_of(steps.render(source, plan(16, 16), LIMITS)), (255, 0, 0), 2)
+
+
+@pytest.mark.parametrize("form", ["avif", "webp"])
+def test_display_p3_is_kept_where_the_plan_keeps_it(form: str) -> None:
+    source = tagged((255, 40, 20), pictures.display_p3()).pngsave_buffer(keep="all")
+    body = steps.render(source, plan(16, 16, form, lossless=True, keep_profile=True), LIMITS)
+    assert oracle.field(body, "icc-profile-data") == pictures.display_p3()
+    assert close(oracle.pixels_of(body), (255, 40, 20), 3)
+
+
+def test_an_srgb_source_gets_no_profile() -> None:
+    source = tagged((255, 40, 20), bytes(pyvips.Operation.call("profile_load", "srgb"))).pngsave_buffer(keep="all")
+    body = steps.render(source, plan(16, 16, "webp", lossless=True, keep_profile=True), LIMITS)
+    assert oracle.field(body, "icc-profile-data") is None
+    assert close(oracle.pixels_of(body), (255, 40, 20), 1)
+
+
+def adobe_as_srgb(colour_: tuple[int, int, int]) -> np.ndarray:
+    """Adobe RGB numbers as sRGB numbers: the D65 matrices of both specifications."""
+    to_xyz = np.array([[0.57667, 0.18556, 0.18823], [0.29734, 0.62736, 0.07529], [0.02703, 0.07069, 0.99134]])
+    to_srgb = np.array([[3.24097, -1.53738, -0.49861], [-0.96924, 1.87597, 0.04156], [0.05563, -0.20398, 1.05697]])
+    return oracle.gamma(to_srgb @ to_xyz @ (np.array(colour_) / 255) ** (563 / 256))
+
+
+@pytest.mark.parametrize("colour_", [(180, 120, 90), (100, 150, 140), (128, 128, 128)])
+def test_adobe_rgb_becomes_srgb_by_its_primaries(colour_: tuple[int, int, int]) -> None:
+    source = tagged(colour_, adobe_rgb()).pngsave_buffer(keep="all")
+    assert close(oracle.pixels_of(steps.render(source, plan(16, 16), LIMITS)), adobe_as_srgb(colour_), 3)
+
+
+def test_other_wide_profiles_become_display_p3_where_a_profile_is_kept() -> None:
+    source = tagged((180, 120, 90), adobe_rgb()).pngsave_buffer(keep="all")
+    body = steps.render(source, plan(16, 16, "webp", lossless=True, keep_profile=True), LIMITS)
+    assert colour.read_profile(oracle.field(body, "icc-profile-data")) is colour.Profile.P3
+    assert close(oracle.p3_as_srgb(oracle.pixels_of(body)[8, 8]), adobe_as_srgb((180, 120, 90)), 4)
+
+
+@pytest.mark.parametrize("rubbish", [b"", b"garbage", b"\0" * 200, pictures.display_p3()[:150]])
+def test_a_broken_profile_counts_as_none(rubbish: bytes) -> None:
+    assert colour.read_profile(rubbish) is colour.Profile.SRGB
+    source = tagged((200, 100, 50), rubbish or b"x").pngsave_buffer(keep="none")
+    assert close(oracle.pixels_of(steps.render(source, plan(16, 16), LIMITS)), (200, 100, 50), 1)
+
+
+def test_a_jpeg_with_a_broken_profile_is_still_a_picture() -> None:
+    source = tagged((200, 100, 50), b"\0" * 300).jpegsave_buffer(Q=95, keep="all")
+    assert close(oracle.pixels_of(steps.render(source, plan(16, 16), LIMITS)), (200, 100, 50), 3)
+
+
+def test_profiles_are_told_apart_by_their_primaries_and_curve() -> None:
+    load = pyvips.Operation.call
+    assert colour.read_profile(load("profile_load", "srgb")) is colour.Profile.SRGB
+    assert colour.read_profile(load("profile_load", "p3")) is colour.Profile.P3
+    assert colour.read_profile(load("profile_load", "cmyk")) is colour.Profile.CMYK
+    assert colour.read_profile(adobe_rgb()) is colour.Profile.RGB
+    assert colour.read_profile(grey_gamma(2.2)) is colour.Profile.GREY
+
+
+def test_grey_stays_grey() -> None:
+    source = pictures.solid(64, 64, (77,)).jpegsave_buffer(Q=95)
+    body = steps.render(source, plan(16, 16, "jpeg"), LIMITS)
+    assert oracle.pixels_of(body).shape[2] == 1
+    assert close(oracle.pixels_of(body), 77, 2)
+
+
+def test_grey_with_alpha_keeps_both() -> None:
+    pixels = np.full((64, 64, 2), (77, 128), np.uint8)
+    source = oracle.to_vips(pixels).pngsave_buffer()
+    assert close(oracle.pixels_of(steps.render(source, plan(16, 16), LIMITS)), (77, 128), 1)
+
+
+def test_grey_with_a_profile_is_shown_as_it_says() -> None:
+    source = tagged((128,), grey_gamma(1.0)).pngsave_buffer(keep="all")
+    got = oracle.pixels_of(steps.render(source, plan(16, 16), LIMITS))
+    assert close(got, float(oracle.gamma(128 / 255)), 3)
+
+
+@pytest.mark.parametrize(("ink", "roughly"), [((0, 0, 0, 0), (255, 255, 255)), ((0, 255, 255, 0), (235, 30, 40))])
+def test_cmyk_without_a_profile_becomes_srgb(ink: tuple[int, ...], roughly: tuple[int, int, int]) -> None:
+    source = pictures.solid(64, 64, ink).copy(interpretation="cmyk").jpegsave_buffer(Q=95, subsample_mode="off")
+    got = oracle.pixels_of(steps.render(source, plan(16, 16), LIMITS))
+    assert got.shape[2] == 3
+    assert close(got, roughly, 12)
+
+
+def test_16_bits_become_8_without_a_shift() -> None:
+    pixels = np.full((64, 64, 3), (51400, 25700, 12850), np.uint16)
+    source = oracle.to_vips(pixels, "rgb16").pngsave_buffer()
+    assert facts.read(kinds.recognise(source), source, LIMITS).bits == 16
+    for size in (64, 16):
+        assert close(oracle.pixels_of(steps.render(source, plan(size, size), LIMITS)), (200, 100, 50), 1)
+
+
+def test_a_16_bit_grey_with_alpha_becomes_8_bits() -> None:
+    pixels = np.full((64, 64, 2), (25700, 32896), np.uint16)
+    source = oracle.to_vips(pixels, "grey16").pngsave_buffer()
+    for size in (64, 16):
+        assert close(oracle.pixels_of(steps.render(source, plan(size, size), LIMITS)), (100, 128), 1)
+
+
+def test_a_palette_png_keeps_its_colours() -> None:
+    source = oracle.to_vips(oracle.quadrants(64, 64)).pngsave_buffer(palette=True)
+    assert facts.read(kinds.recognise(source), source, LIMITS).palette
+    for size in (64, 32):
+        got = oracle.pixels_of(steps.render(source, plan(size, size), LIMITS))
+        assert close(oracle.centres(got), pictures.QUADRANTS, 2)
