@@ -159,7 +159,8 @@ class CacheStatus:
             "detail": None if self.detail is None else Token(self.detail),
         }
         parameters = {name: value for name, value in given.items() if value is not None}
-        return serialise_item(Item(Token(CACHE_NAME), parameters))
+        # Only tokens and integers: the spaces are those of the RFC's examples, for people.
+        return serialise_item(Item(Token(CACHE_NAME), parameters)).replace(";", "; ")
 
 
 def table_markdown() -> str:
