@@ -2,41 +2,109 @@
 
 from __future__ import annotations
 
-from origin.service.model import Bucket, BucketPage, Caller
+from origin.catalog.contract import Tables
+from origin.service.access import authorise, authorise_service, canned_acl
+from origin.service.describe import bucket_of
+from origin.service.limits import check_bucket_name
+from origin.service.model import Bucket, BucketPage, Caller, ServiceError
+from origin.service.operations import Level, operation
+from origin.service.stores import Stores
+from wire.feed import BUCKET_ACL, BUCKET_CREATED, BUCKET_REMOVED
+
+MOST = 10_000
+"""Buckets of one page (https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBuckets.html)."""
 
 
 class Buckets:
     """`Service.buckets`."""
+
+    def __init__(self, stores: Stores) -> None:
+        self._stores = stores
 
     async def create(self, caller: Caller, name: str, *, acl: str = "private", region: str | None = None) -> Bucket:
         """Make a bucket owned by the caller.
 
         Raises ServiceError: AccessDenied, InvalidBucketName, BucketAlreadyExists, BucketAlreadyOwnedByYou.
         """
-        raise NotImplementedError
+        owner = authorise_service(caller, operation("CreateBucket"), name).owner
+        check_bucket_name(self._stores.settings, name)
+        kept = canned_acl(acl, Level.BUCKET)
+        created = self._stores.clock()
+        place = region or self._stores.settings.origin.region
+
+        def transact(tables: Tables) -> None:
+            known = tables.buckets.get(name)
+            if known is not None and known.owner.id == owner.id:
+                raise ServiceError(
+                    "BucketAlreadyOwnedByYou",
+                    "Your previous request to create the named bucket succeeded and you already own it.",
+                    bucket=name,
+                )
+            if known is not None:
+                raise ServiceError(
+                    "BucketAlreadyExists",
+                    "The requested bucket name is not available. Please select a different name and try again.",
+                    bucket=name,
+                )
+            tables.buckets.add(name=name, owner=owner.id, created=created, acl=kept, region=place)
+            tables.events.add(BUCKET_CREATED, name, None, None, tables.meta.mutation(), created)
+
+        await self._stores.write(transact)
+        return Bucket(name, owner, created, kept, place)
 
     async def head(self, caller: Caller, name: str) -> Bucket:
         """The bucket, for whoever may list it. Raises ServiceError: NoSuchBucket, AccessDenied."""
-        raise NotImplementedError
+        return await self._find(caller, "HeadBucket", name)
 
     async def location(self, caller: Caller, name: str) -> str:
         """The bucket's region. Raises ServiceError: NoSuchBucket, AccessDenied."""
-        raise NotImplementedError
-
-    async def delete(self, caller: Caller, name: str) -> None:
-        """Remove an empty bucket. Raises ServiceError: NoSuchBucket, AccessDenied, BucketNotEmpty."""
-        raise NotImplementedError
-
-    async def list(
-        self, caller: Caller, *, prefix: str = "", max_buckets: int = 10_000, token: str | None = None
-    ) -> BucketPage:
-        """The caller's own buckets, by name. Raises ServiceError: AccessDenied, InvalidArgument (token)."""
-        raise NotImplementedError
+        return (await self._find(caller, "GetBucketLocation", name)).region
 
     async def get_acl(self, caller: Caller, name: str) -> Bucket:
         """The bucket with its ACL, for who may read the ACL. Raises ServiceError: NoSuchBucket, AccessDenied."""
-        raise NotImplementedError
+        return await self._find(caller, "GetBucketAcl", name)
+
+    async def _find(self, caller: Caller, name: str, bucket: str) -> Bucket:
+        return bucket_of(await self._stores.read(lambda tables: authorise(tables, caller, operation(name), bucket)))
+
+    async def delete(self, caller: Caller, name: str) -> None:
+        """Remove an empty bucket; uploads in progress are aborted.
+
+        Raises ServiceError: NoSuchBucket, AccessDenied, BucketNotEmpty.
+        """
+
+        def transact(tables: Tables) -> None:
+            bucket = authorise(tables, caller, operation("DeleteBucket"), name)
+            if tables.buckets.holds_versions(bucket.number):
+                raise ServiceError("BucketNotEmpty", "The bucket you tried to delete is not empty", bucket=name)
+            now = self._stores.clock()
+            tables.uploads.abort_all(bucket.number, now)
+            tables.buckets.remove(bucket.number)
+            tables.events.add(BUCKET_REMOVED, name, None, None, tables.meta.mutation(), now)
+
+        await self._stores.write(transact)
+
+    async def list(
+        self, caller: Caller, *, prefix: str = "", max_buckets: int = MOST, token: str | None = None
+    ) -> BucketPage:
+        """The caller's own buckets, by name. Raises ServiceError: AccessDenied, InvalidArgument (max_buckets)."""
+        key = authorise_service(caller, operation("ListBuckets"))
+        if not 1 <= max_buckets <= MOST:
+            raise ServiceError("InvalidArgument", f"max-buckets must be from 1 to {MOST}.", argument="max-buckets")
+        # The token is the last name of the page before: names order as bytes and are no secret from their owner.
+        rows = await self._stores.read(
+            lambda tables: tables.buckets.owned(key.owner.id, prefix, token or "", max_buckets + 1)
+        )
+        page = tuple(bucket_of(row) for row in rows[:max_buckets])
+        return BucketPage(buckets=page, next_token=page[-1].name if len(rows) > max_buckets else None)
 
     async def set_acl(self, caller: Caller, name: str, acl: str) -> None:
         """Set a canned ACL. Raises ServiceError: NoSuchBucket, AccessDenied, NotImplemented (other canned ACLs)."""
-        raise NotImplementedError
+        kept = canned_acl(acl, Level.BUCKET)
+
+        def transact(tables: Tables) -> None:
+            bucket = authorise(tables, caller, operation("PutBucketAcl"), name)
+            tables.buckets.set_acl(bucket.number, kept)
+            tables.events.add(BUCKET_ACL, name, None, None, tables.meta.mutation(), self._stores.clock())
+
+        await self._stores.write(transact)

@@ -1,18 +1,50 @@
-"""Owners and their access keys. Secrets are wrapped at rest and cached in clear in this process only."""
+"""Owners and their access keys. Secrets are sealed at rest and cached in clear in this process only."""
 
 from __future__ import annotations
 
+import base64
+import re
 from collections.abc import Collection, Sequence
 
-from origin.service.model import Key, NewKey, Owner
+from origin.catalog.contract import Tables
+from origin.catalog.rows import KeyRow, OwnerRow
+from origin.seal.keyring import NONCE_BYTES
+from origin.service.describe import owner_of
+from origin.service.model import Key, NewKey, Owner, Permission, ServiceError
+from origin.service.stores import Stores
+
+_SECRET = "access key secret"  # noqa: S105  (the name of a column, not a secret)
+_OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
+_ACCESS_KEY = re.compile(r"[A-Za-z0-9._@-]{3,128}")
+UNKNOWN = 10_000
+"""The most access keys remembered as unknown: a guesser must not fill memory."""
 
 
 class Keys:
     """`Service.keys`: what `facet key` and the authenticating part of every protocol ask."""
 
+    def __init__(self, stores: Stores) -> None:
+        self._stores = stores
+        self._known: dict[str, tuple[Key, str] | None] = {}
+
     async def secret(self, access_key: str) -> tuple[Key, str] | None:
         """The key and its secret, None where there is no such key. Cached: costs no I/O when it is known."""
-        raise NotImplementedError
+        if access_key in self._known:
+            return self._known[access_key]
+        row = await self._stores.read(lambda tables: tables.owners.key(access_key))
+        if row is None:
+            if len(self._known) < UNKNOWN:
+                self._known[access_key] = None
+            return None
+        return self._known.setdefault(access_key, (_key_of(row), self._open(row)))
+
+    def _open(self, row: KeyRow) -> str:
+        return self._stores.keys.open(_SECRET, row.access_key.encode(), row.secret).decode()
+
+    def generate(self) -> tuple[str, str]:
+        """A new access key (20 characters) and secret (40), known to nobody yet."""
+        name = "FK" + base64.b32encode(self._stores.random(15)).decode()[:18]
+        return name, base64.urlsafe_b64encode(self._stores.random(30)).decode()
 
     async def add(
         self,
@@ -27,18 +59,75 @@ class Keys:
     ) -> NewKey:
         """Make a key (and its owner, where that name is new). Missing halves are generated.
 
-        Raises ServiceError: InvalidArgument (a name, permission or policy that is none), KeyExists.
+        Raises ServiceError: InvalidArgument (a name or permission that is none), NotImplemented (a policy: it would be
+        kept and not obeyed), KeyExists.
         """
-        raise NotImplementedError
+        _check(owner, access_key, secret_key, permissions)
+        if policy is not None:
+            raise ServiceError("NotImplemented", "Policies of keys are not evaluated yet; use permissions and buckets.")
+        generated = self.generate()
+        name, secret = access_key or generated[0], secret_key or generated[1]
+        owner_id = self._stores.random(32).hex()
+        now = self._stores.clock()
+        sealed = self._stores.keys.seal(_SECRET, name.encode(), secret.encode(), self._stores.random(NONCE_BYTES))
+
+        def transact(tables: Tables) -> KeyRow:
+            if tables.owners.key(name) is not None:
+                raise ServiceError("KeyExists", f"There is an access key {name} already.", access_key=name)
+            mine = tables.owners.named(owner)
+            if mine is None:
+                mine = OwnerRow(owner_id, owner, owner)
+                tables.owners.add(mine, now)
+            row = KeyRow(
+                access_key=name,
+                owner=mine,
+                secret=sealed,
+                permissions=tuple(sorted(permissions)),
+                buckets=None if buckets is None else tuple(sorted(buckets)),
+                allow_delete=tuple(allow_delete),
+                policy=policy,
+                created=now,
+            )
+            tables.owners.add_key(row)
+            return row
+
+        key = _key_of(await self._stores.write(transact))
+        self._known[name] = (key, secret)
+        return NewKey(key=key, secret=secret)
 
     async def list(self) -> tuple[Key, ...]:
         """Every key, by owner name and access key."""
-        raise NotImplementedError
+        return tuple(_key_of(row) for row in await self._stores.read(lambda tables: tables.owners.keys()))
 
     async def remove(self, access_key: str) -> bool:
         """Forget a key at once. False where there was none."""
-        raise NotImplementedError
+        removed = await self._stores.write(lambda tables: tables.owners.remove_key(access_key))
+        self._known.pop(access_key, None)
+        return removed
 
     async def owners(self) -> tuple[Owner, ...]:
         """Every owner, by name."""
-        raise NotImplementedError
+        return tuple(owner_of(row) for row in await self._stores.read(lambda tables: tables.owners.all()))
+
+
+def _check(owner: str, access_key: str | None, secret_key: str | None, permissions: Collection[str]) -> None:
+    known = {permission.value for permission in Permission}
+    if _OWNER.fullmatch(owner) is None:
+        raise ServiceError("InvalidArgument", f"{owner!r} is not an owner's name: letters, digits and . _ @ - only.")
+    if access_key is not None and _ACCESS_KEY.fullmatch(access_key) is None:
+        raise ServiceError("InvalidArgument", "An access key has 3 to 128 letters, digits and . _ @ - only.")
+    if secret_key is not None and len(secret_key) < 8:
+        raise ServiceError("InvalidArgument", "A secret key has at least 8 characters.")
+    if not permissions or not set(permissions) <= known:
+        raise ServiceError("InvalidArgument", f"Permissions are of {', '.join(sorted(known))}.")
+
+
+def _key_of(row: KeyRow) -> Key:
+    return Key(
+        access_key=row.access_key,
+        owner=owner_of(row.owner),
+        permissions=frozenset(row.permissions),
+        buckets=None if row.buckets is None else frozenset(row.buckets),
+        allow_delete=row.allow_delete,
+        policy=row.policy,
+    )

@@ -9,9 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
-
-NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class ServiceError(Exception):
@@ -122,13 +119,13 @@ class ObjectInfo:
     """Without quotes: an MD5 in hexadecimal, or hex-N for an object of N parts. Empty for a delete marker."""
     last_modified: float
     content_type: str = "binary/octet-stream"
-    headers: Mapping[str, str] = NOTHING
+    headers: Mapping[str, str] = field(default_factory=dict)
     """Response headers kept with the object, by the names in `KEPT_HEADERS`."""
-    metadata: Mapping[str, str] = NOTHING
+    metadata: Mapping[str, str] = field(default_factory=dict)
     """User metadata without the x-amz-meta- prefix."""
     acl: str = "private"
     owner: Owner
-    checksums: Mapping[str, str] = NOTHING
+    checksums: Mapping[str, str] = field(default_factory=dict)
     """Algorithm (CRC32, CRC32C, CRC64NVME, SHA1, SHA256) → base64, as `x-amz-checksum-…` shows it."""
     checksum_type: str = "FULL_OBJECT"
     storage_class: str = "STANDARD"
@@ -173,7 +170,7 @@ ANY_WRITE = WriteConditions()
 
 
 def _no_late_checksums() -> Mapping[str, str]:
-    return NOTHING
+    return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -190,7 +187,7 @@ class Expected:
     """Content-MD5, decoded: 16 bytes."""
     sha256: str | None = None
     """x-amz-content-sha256 in hexadecimal, where the payload is signed as a whole."""
-    checksums: Mapping[str, str] = NOTHING
+    checksums: Mapping[str, str] = field(default_factory=dict)
     algorithms: tuple[str, ...] = ()
     late: Callable[[], Mapping[str, str]] = _no_late_checksums
 
@@ -202,8 +199,8 @@ class PutRequest:
     bucket: str
     key: str
     content_type: str = "binary/octet-stream"
-    headers: Mapping[str, str] = NOTHING
-    metadata: Mapping[str, str] = NOTHING
+    headers: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
     acl: str = "private"
     storage_class: str = "STANDARD"
     expected: Expected = field(default_factory=Expected)
@@ -222,8 +219,8 @@ class CopyRequest:
     key: str
     replace: bool = False
     content_type: str = "binary/octet-stream"
-    headers: Mapping[str, str] = NOTHING
-    metadata: Mapping[str, str] = NOTHING
+    headers: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
     acl: str = "private"
     storage_class: str | None = None
     """None keeps the source's."""
@@ -237,8 +234,8 @@ class CreateUploadRequest:
     bucket: str
     key: str
     content_type: str = "binary/octet-stream"
-    headers: Mapping[str, str] = NOTHING
-    metadata: Mapping[str, str] = NOTHING
+    headers: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
     acl: str = "private"
     storage_class: str = "STANDARD"
     checksum_algorithm: str | None = None
@@ -267,7 +264,7 @@ class PartInfo:
     size: int
     etag: str
     last_modified: float
-    checksums: Mapping[str, str] = NOTHING
+    checksums: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -276,7 +273,7 @@ class CompletedPart:
 
     number: int
     etag: str
-    checksums: Mapping[str, str] = NOTHING
+    checksums: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

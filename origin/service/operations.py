@@ -211,6 +211,4 @@ def operation(name: str) -> Operation:
 
 def candidates(level: Level, method: str, subresource: str) -> tuple[Operation, ...]:
     """The rows that a request may mean; none is NotImplemented (or MethodNotAllowed), never another row."""
-    return tuple(
-        row for row in TABLE if (row.level, row.method, row.subresource) == (level, method, subresource)
-    )
+    return tuple(row for row in TABLE if (row.level, row.method, row.subresource) == (level, method, subresource))

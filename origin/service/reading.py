@@ -1,38 +1,85 @@
-"""A read in progress."""
+"""A read: one snapshot decides what it is, and the collector waits for it to end.
+
+The rule of this file: who may read, whether the conditions hold and which bytes are meant is decided on the same rows
+that the bytes come from. The first piece is opened before the answer begins, so most damage is an error and not a
+short body.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
-from origin.service.model import ObjectInfo
+from origin.catalog.contract import Tables
+from origin.catalog.rows import BucketRow, ManifestRow, VersionRow
+from origin.seal.frames import Damaged
+from origin.service.access import authorise, authorise_read
+from origin.service.describe import info_of
+from origin.service.model import Caller, NotModified, ObjectInfo, ReadConditions, ServiceError
+from origin.service.operations import Operation
+from origin.service.placing import precondition_failed
+from origin.service.source import Source
+from origin.service.stores import Stores, finished
+from wire.conditions import Outcome, evaluate
+from wire.ranges import Part, Unsatisfiable, parse_range
 
 
 class Reading:
     """Bytes [start, end) of one version. `partial` is True where a Range was asked and holds (206).
 
     While it is open the collector keeps its blobs. `chunks()` yields plaintext whose frames are verified; a bad
-    frame raises `origin.service.reading.Damaged` after whole good frames only, so the answer must close short.
+    frame raises `Damaged` after whole good frames only, so the answer must close short.
     """
 
-    info: ObjectInfo
-    start: int
-    end: int
-    partial: bool
+    def __init__(
+        self, stores: Stores, token: object, info: ObjectInfo, source: Source, span: tuple[int, int] | None
+    ) -> None:
+        self._stores = stores
+        self._token = token
+        self._source = source
+        self.info = info
+        self.start, self.end = span or (0, info.size)
+        self.partial = span is not None
+        # Blocks: Reading is made in a thread, so that the first piece comes with the same hop.
+        self._first = source.piece(self.start, self.end) if self.length else b""
+        self._ahead: asyncio.Future[bytes | bytearray] | None = None
 
     @property
     def length(self) -> int:
         """Bytes that `chunks()` will yield."""
         return self.end - self.start
 
-    def chunks(self) -> AsyncIterator[bytes]:
-        """The bytes, in pieces of at most 1 MiB. To be iterated once."""
-        raise NotImplementedError
+    async def chunks(self) -> AsyncIterator[bytes | bytearray]:
+        """The bytes, in pieces of at most 1 MiB, one read ahead. To be iterated once.
+
+        Raises Damaged; ServiceError where a store fails.
+        """
+        piece, position = self._first, self.start + len(self._first)
+        while piece:
+            if position < self.end:
+                self._ahead = asyncio.ensure_future(self._piece(position))
+            yield piece
+            if position >= self.end:
+                return
+            assert self._ahead is not None
+            piece = await finished(self._ahead)
+            position += len(piece)
+
+    async def _piece(self, position: int) -> bytes | bytearray:
+        return await self._stores.reading(lambda: self._source.piece(position, self.end))
 
     async def aclose(self) -> None:
         """Let go of files and snapshot. May be called twice."""
-        raise NotImplementedError
+        try:
+            if self._ahead is not None:
+                with suppress(Damaged, ServiceError):
+                    await finished(self._ahead)
+        finally:
+            self._source.close()
+            self._stores.reads.end(self._token)
 
     async def __aenter__(self) -> Self:
         return self
@@ -41,3 +88,96 @@ class Reading:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+
+def version_named(tables: Tables, bucket: BucketRow, key: str, version_id: str | None) -> VersionRow | None:
+    """The version of that id, or the latest. Raises ServiceError: NoSuchVersion."""
+    if version_id is None:
+        return tables.versions.latest(bucket.number, key.encode())
+    version = tables.versions.get(bucket.number, key.encode(), null_id(version_id))
+    if version is None and version_id != "null":
+        raise no_such_version(key, version_id)
+    return version
+
+
+def find(
+    tables: Tables, caller: Caller, operation: Operation, bucket: str, key: str, version_id: str | None
+) -> VersionRow:
+    """The version that a read means, where the caller may read it. Raises ServiceError."""
+    row = authorise(tables, caller, operation, bucket, key)
+    return authorise_read(caller, row, key, version_named(tables, row, key, version_id))
+
+
+def null_id(version_id: str) -> str:
+    """The version id as the catalog has it: the null version's is empty."""
+    return "" if version_id == "null" else version_id
+
+
+def no_such_version(key: str, version_id: str) -> ServiceError:
+    """There is no version of that id."""
+    return ServiceError("NoSuchVersion", "The specified version does not exist.", key=key, version_id=version_id)
+
+
+def look(
+    stores: Stores, caller: Caller, operation: Operation, bucket: str, key: str, version_id: str | None,
+    conditions: ReadConditions,
+) -> tuple[ObjectInfo, VersionRow, ManifestRow | None]:  # fmt: skip
+    """What a read would answer, from one snapshot; blocks. Raises NotModified, ServiceError."""
+
+    def snapshot(tables: Tables) -> tuple[VersionRow, ManifestRow | None]:
+        version = find(tables, caller, operation, bucket, key, version_id)
+        return version, None if version.manifest is None else tables.manifests.get(version.manifest)
+
+    version, manifest = stores.catalog.read(snapshot)
+    info = info_of(stores, bucket, version)
+    outcome = judge(stores, info.etag, version, conditions)
+    if outcome is Outcome.NOT_MODIFIED:
+        raise NotModified(info)
+    if outcome is Outcome.PRECONDITION_FAILED:
+        raise precondition_failed("If-Match")
+    return info, version, manifest
+
+
+def judge(stores: Stores, etag: str, version: VersionRow, conditions: ReadConditions) -> Outcome:
+    """What the conditions of a read come to for a version (RFC 9110 §13.2.2)."""
+    return evaluate(
+        "GET",
+        if_match=conditions.if_match,
+        if_none_match=conditions.if_none_match,
+        if_modified_since=conditions.if_modified_since,
+        if_unmodified_since=conditions.if_unmodified_since,
+        etag=etag,
+        last_modified=int(version.created),
+        now=stores.clock(),
+    )
+
+
+def begin(
+    stores: Stores, caller: Caller, operation: Operation, bucket: str, key: str, version_id: str | None,
+    conditions: ReadConditions, range_field: str | None,
+) -> Reading:  # fmt: skip
+    """A reading with its first piece opened; blocks. Raises NotModified, ServiceError."""
+    token = stores.reads.begin()
+    source: Source | None = None
+    try:
+        info, _, manifest = look(stores, caller, operation, bucket, key, version_id, conditions)
+        span = _span(range_field, info.size)
+        if manifest is None or manifest.size != info.size:
+            raise Damaged("the manifest has not the length of its version")
+        source = Source(stores, manifest)
+        return Reading(stores, token, info, source, span)
+    except BaseException as error:
+        if source is not None:
+            source.close()
+        stores.reads.end(token)
+        if isinstance(error, Damaged):
+            raise ServiceError("InternalError", "The object's bytes are damaged.", key=key) from error
+        raise
+
+
+def _span(range_field: str | None, size: int) -> tuple[int, int] | None:
+    """What of `size` bytes a Range asks for, None for everything."""
+    selection = parse_range(range_field, size)
+    if isinstance(selection, Unsatisfiable):
+        raise ServiceError("InvalidRange", "The requested range is not satisfiable", size=size)
+    return (selection.start, selection.end + 1) if isinstance(selection, Part) else None

@@ -2,38 +2,199 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Self
 
+import structlog
+
+from conf.errors import StartError
 from conf.schema import Settings
+from origin.blobs.disk import DiskBlobs
+from origin.catalog.contract import CatalogError, Tables
+from origin.catalog.sqlite.store import SqliteCatalog
+from origin.seal.keyring import KEY_BYTES, NONCE_BYTES, KeyRing, StoreKeys, Wrapped, WrongKey
 from origin.service.access import Access
 from origin.service.buckets import Buckets
+from origin.service.duplicates import Duplicates
 from origin.service.feed import Feed
+from origin.service.folder import FolderLock, make_folder, master_keys, read_key_file, write_key_file
 from origin.service.keys import Keys
 from origin.service.listing import Listing
+from origin.service.model import Permission, ServiceError
 from origin.service.objects import Objects
+from origin.service.steps import Observer, unobserved
+from origin.service.stores import Stores
 from origin.service.uploads import Uploads
+
+_STORE_KEY = "store key"
+_STORE_KEY_ID = "store key id"
+_LOG = "log"
+_EPOCH = "epoch"
+
+ROOT = "root"
+EDGE = "edge"
+_FIRST = {
+    ROOT: (Permission.READ, Permission.WRITE, Permission.DELETE, Permission.ADMIN, Permission.FEED),
+    EDGE: (Permission.EDGE, Permission.FEED),
+}
+
+_log = structlog.get_logger()
 
 
 class Service:
     """The facade: `Service.open` in the event loop that will use it, `close` at the end."""
 
-    settings: Settings
-    access: Access
-    keys: Keys
-    buckets: Buckets
-    objects: Objects
-    listing: Listing
-    uploads: Uploads
-    feed: Feed
+    def __init__(self, settings: Settings, stores: Stores, lock: FolderLock, log: str) -> None:
+        self.settings = settings
+        self.stores = stores
+        self._lock = lock
+        self._duplicates = Duplicates(stores)
+        self.access = Access(stores)
+        self.keys = Keys(stores)
+        self.buckets = Buckets(stores)
+        self.objects = Objects(stores, self._duplicates)
+        self.listing = Listing(stores)
+        self.uploads = Uploads(stores, self._duplicates)
+        self.feed = Feed(stores, log)
 
     @classmethod
-    async def open(cls, settings: Settings) -> Self:
-        """Lock the data folder, find or make the keys, open the stores, collect what a crash left.
+    async def open(
+        cls,
+        settings: Settings,
+        *,
+        clock: Callable[[], float] = time.time,
+        observe: Observer = unobserved,
+    ) -> Self:
+        """Lock the data folder, find or make the keys, open the stores.
 
+        `clock` gives seconds since 1970; `observe` hears of each step of a write (see steps.py).
         Raises conf.errors.StartError with one sentence that names the file or setting.
         """
-        raise NotImplementedError
+        lock, stores, log = await asyncio.to_thread(_open, settings, clock, observe)
+        service = cls(settings, stores, lock, log)
+        try:
+            await _first_keys(service)
+        except BaseException:
+            await service.close()
+            raise
+        return service
 
     async def close(self) -> None:
         """Finish what is committed, close the stores, unlock the folder."""
-        raise NotImplementedError
+        self.feed.close()
+        await self._duplicates.idle()
+        await asyncio.to_thread(self.stores.close)
+        self._lock.close()
+
+
+def _open(settings: Settings, clock: Callable[[], float], observe: Observer) -> tuple[FolderLock, Stores, str]:
+    folder = settings.origin_data
+    make_folder(settings.data, "data")
+    make_folder(folder, "data")
+    lock = FolderLock(folder / "lock")
+    try:
+        path = folder / "catalog.sqlite"
+        day = time.strftime("%Y-%m-%d", time.gmtime(clock()))
+        fresh = KeyRing({f"{day}-{os.urandom(4).hex()}": os.urandom(KEY_BYTES)})
+        ring = master_keys(settings, path, fresh)
+        catalog = _open_catalog(path, settings)
+        try:
+            keys, epoch, log = _begin(settings, catalog, ring)
+            blobs = _open_blobs(folder, settings)
+            return lock, Stores(settings, catalog, blobs, ring, keys, epoch=epoch, clock=clock, observe=observe), log
+        except BaseException:
+            catalog.close()
+            raise
+    except BaseException:
+        lock.close()
+        raise
+
+
+def _open_catalog(path: Path, settings: Settings) -> SqliteCatalog:
+    try:
+        return SqliteCatalog(path, sync=settings.origin.sync)
+    except CatalogError as error:
+        raise StartError(f"the catalog {path} (data) cannot be opened: {error}") from error
+
+
+def _open_blobs(folder: Path, settings: Settings) -> DiskBlobs:
+    try:
+        return DiskBlobs(folder, reserve=settings.origin.reserve, sync=settings.origin.sync)
+    except OSError as error:
+        raise StartError(f"the blobs in {folder} (data) cannot be opened: {error}") from error
+
+
+def _begin(settings: Settings, catalog: SqliteCatalog, ring: KeyRing) -> tuple[StoreKeys, int, str]:
+    """Store key, process epoch and log name; the first start makes them. Raises StartError for a wrong key."""
+    store_key, nonce, log = os.urandom(KEY_BYTES), os.urandom(NONCE_BYTES), os.urandom(8).hex()
+
+    def transact(tables: Tables) -> tuple[bytes, int, str]:
+        meta = tables.meta
+        sealed, key_id = meta.get(_STORE_KEY), meta.get(_STORE_KEY_ID)
+        if sealed is None or key_id is None:
+            wrapped = ring.wrap(store_key, _STORE_KEY.encode(), nonce)
+            meta.set(_STORE_KEY, wrapped.data)
+            meta.set(_STORE_KEY_ID, wrapped.key_id.encode())
+            meta.set(_LOG, log.encode())
+            opened = store_key
+        else:
+            opened = ring.unwrap(Wrapped(key_id.decode(), sealed), _STORE_KEY.encode())
+        epoch = int(meta.get(_EPOCH) or b"0") + 1
+        meta.set(_EPOCH, str(epoch).encode())
+        return opened, epoch, (meta.get(_LOG) or b"").decode()
+
+    try:
+        opened, epoch, name = catalog.write(transact).result()
+    except WrongKey as error:
+        raise StartError(f"the master key {settings.master_key} (master_key_file) is the wrong one: {error}") from error
+    except CatalogError as error:
+        raise StartError(f"the catalog in {settings.origin_data} (data) cannot be written: {error}") from error
+    return StoreKeys(opened), epoch, name
+
+
+async def _first_keys(service: Service) -> None:
+    """Make root key and edge key where they are missing.
+
+    A key's file is written before the catalog knows the key, and a file that is there is taken up, so a start that was
+    cut short loses no secret. The owner may take the root key's file away; an edge cannot do without its own.
+    """
+    settings = service.settings
+    try:
+        if settings.root_access_key is not None and settings.root_secret_key is not None:
+            await _add_key(service, ROOT, settings.root_access_key, settings.root_secret_key)
+        elif settings.root_key.exists() or not await _owner_has_key(service, ROOT):
+            await _key_in_file(service, ROOT, settings.root_key)
+        if settings.edge.key_file is None:
+            await _key_in_file(service, EDGE, settings.edge_key)
+    except ServiceError as error:
+        raise StartError(f"the keys of {settings.data} (data) cannot be made: {error.message}") from error
+
+
+async def _owner_has_key(service: Service, owner: str) -> bool:
+    return any(key.owner.name == owner for key in await service.keys.list())
+
+
+async def _key_in_file(service: Service, owner: str, path: Path) -> None:
+    """Make the key that the file names known; make the file where it is missing."""
+    pair = read_key_file(path)
+    if pair is None:
+        pair = service.keys.generate()
+        write_key_file(path, *pair)
+        _log.info("key made", owner=owner, file=str(path))
+    await _add_key(service, owner, *pair)
+
+
+async def _add_key(service: Service, owner: str, access_key: str, secret: str) -> None:
+    """Add a key of ours, or take over its new secret. Raises StartError where somebody else has the access key."""
+    found = await service.keys.secret(access_key)
+    if found is not None and found[0].owner.name != owner:
+        raise StartError(f"the access key {access_key} of {owner} (root_access_key) belongs to {found[0].owner.name}")
+    if found is not None and found[1] == secret:
+        return
+    if found is not None:
+        await service.keys.remove(access_key)
+    await service.keys.add(owner=owner, access_key=access_key, secret_key=secret, permissions=_FIRST[owner])

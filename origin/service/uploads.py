@@ -1,9 +1,31 @@
-"""Multipart uploads: parts are manifests, completing joins them without moving a byte."""
+"""Multipart uploads: parts are manifests, completing joins them without moving a byte.
+
+The rule of this file: an upload's parts belong to the upload until it is completed; then those named belong to the
+object's manifest, and the collector releases the others. Completing touches a handful of rows, however many parts.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Generator, Sequence
+from contextlib import closing
 
+from origin.catalog.contract import Tables
+from origin.catalog.rows import NewVersion, PartRow, UploadRow, UploadState
+from origin.service.access import authorise, canned_acl, create_only
+from origin.service.describe import (
+    Digests,
+    described,
+    info_of,
+    new_info,
+    part_of,
+    seal_digests,
+    upload_of,
+)
+from origin.service.duplicates import Duplicates
+from origin.service.ingest import Ingest
+from origin.service.joining import Joined, join
+from origin.service.limits import check_key, check_metadata
+from origin.service.listing import MOST, skip_scan
 from origin.service.model import (
     ANY_WRITE,
     Caller,
@@ -13,53 +35,287 @@ from origin.service.model import (
     ObjectInfo,
     PartInfo,
     PartPage,
+    ServiceError,
     UploadInfo,
     UploadPage,
     WriteConditions,
 )
+from origin.service.operations import Level, operation
+from origin.service.placing import place_content, place_version
+from origin.service.steps import Step
+from origin.service.stores import Stores
+
+MOST_PARTS = 10_000
+"""https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html"""
 
 
 class Uploads:
     """`Service.uploads`."""
 
+    def __init__(self, stores: Stores, duplicates: Duplicates) -> None:
+        self._stores = stores
+        self._duplicates = duplicates
+
     async def create(self, caller: Caller, request: CreateUploadRequest) -> UploadInfo:
         """Begin an upload. Raises ServiceError: NoSuchBucket, AccessDenied, KeyTooLongError, MetadataTooLarge."""
-        raise NotImplementedError
+        stores = self._stores
+        key = check_key(request.key)
+        check_metadata(stores.settings, request.metadata)
+        acl = canned_acl(request.acl, Level.OBJECT)
+        about = described(request.content_type, request.headers, request.metadata, acl, request.storage_class)
+        upload_id = stores.random(32).hex()
+        now = stores.clock()
+
+        def transact(tables: Tables) -> UploadRow:
+            bucket = authorise(tables, caller, operation("CreateMultipartUpload"), request.bucket, request.key)
+            row = UploadRow(
+                id=upload_id,
+                bucket=bucket.number,
+                key=key,
+                owner=bucket.owner,
+                created=now,
+                described=about,
+                checksum_algorithm=request.checksum_algorithm,
+                checksum_type=request.checksum_type,
+                state=UploadState.OPEN,
+                generation=0,
+                manifest=None,
+                sequence=None,
+            )
+            tables.uploads.add(row)
+            return row
+
+        return upload_of(request.bucket, await stores.write(transact))
 
     async def put_part(
-        self, caller: Caller, bucket: str, key: str, upload_id: str, number: int, expected: Expected,
+        self,
+        caller: Caller,
+        bucket: str,
+        key: str,
+        upload_id: str,
+        number: int,
+        expected: Expected,
         body: AsyncIterator[bytes],
     ) -> PartInfo:
         """Store part `number` (1 … 10,000), taking the place of an earlier one.
 
         Raises ServiceError: NoSuchUpload, InvalidArgument (number), and all that `Objects.put` raises for a body.
         """
-        raise NotImplementedError
+        stores = self._stores
+        if not 1 <= number <= MOST_PARTS:
+            raise ServiceError(
+                "InvalidArgument",
+                f"Part number must be an integer between 1 and {MOST_PARTS}, inclusive",
+                argument="partNumber",
+                value=number,
+            )
+        await stores.read(lambda tables: _open_upload(tables, caller, "UploadPart", bucket, key, upload_id))
+        async with Ingest(stores, expected, stores.settings.origin.max_put) as ingest:
+            content = await ingest.receive(body)
+            seal_id = stores.random(16)
+            digests = Digests(content.md5.hex(), content.checksums)
+            sealed = seal_digests(stores, seal_id, digests, part=True)
+            now = stores.clock()
+
+            def transact(tables: Tables) -> tuple[bytes, ...]:
+                _open_upload(tables, caller, "UploadPart", bucket, key, upload_id)
+                placed = place_content(stores, tables, content, ingest.pending)
+                part = PartRow(
+                    number=number,
+                    manifest=placed.manifest,
+                    size=content.size,
+                    created=now,
+                    seal_id=seal_id,
+                    digests=sealed,
+                )
+                replaced = tables.uploads.put_part(upload_id, part)
+                if replaced is not None:
+                    tables.manifests.release(replaced, now, tables.meta.mutation())
+                stores.observe(Step.TRANSACT)
+                return placed.duplicates
+
+            duplicates = await stores.write(transact)
+            stores.observe(Step.COMMIT)
+            ingest.adopted()
+        self._duplicates.drop(duplicates)
+        stores.observe(Step.ANSWER)
+        return PartInfo(
+            number=number, size=content.size, etag=digests.etag, last_modified=now, checksums=digests.checksums
+        )
 
     async def list_parts(
-        self, caller: Caller, bucket: str, key: str, upload_id: str, *, marker: int = 0, max_parts: int = 1000
+        self, caller: Caller, bucket: str, key: str, upload_id: str, *, marker: int = 0, max_parts: int = MOST
     ) -> PartPage:
-        """Parts after number `marker`. Raises ServiceError: NoSuchUpload, AccessDenied."""
-        raise NotImplementedError
+        """Parts after number `marker`. Raises ServiceError: NoSuchUpload, AccessDenied, InvalidArgument."""
+        limit = _limit(max_parts, "max-parts")
+
+        def snapshot(tables: Tables) -> PartPage:
+            upload = _open_upload(tables, caller, "ListParts", bucket, key, upload_id)
+            rows = tables.uploads.parts(upload_id, marker, limit + 1)
+            truncated = len(rows) > limit > 0
+            rows = rows[:limit]
+            return PartPage(
+                upload=upload_of(bucket, upload),
+                parts=tuple(part_of(self._stores, row) for row in rows),
+                truncated=truncated,
+                next_marker=rows[-1].number if rows else 0,
+            )
+
+        return await self._stores.read(snapshot)
 
     async def list_uploads(
-        self, caller: Caller, bucket: str, *, prefix: str = "", delimiter: str = "", key_marker: str = "",
-        upload_marker: str = "", max_uploads: int = 1000,
+        self,
+        caller: Caller,
+        bucket: str,
+        *,
+        prefix: str = "",
+        delimiter: str = "",
+        key_marker: str = "",
+        upload_marker: str = "",
+        max_uploads: int = MOST,
     ) -> UploadPage:
         """Uploads in progress, by key and then by time. Raises ServiceError: NoSuchBucket, AccessDenied."""
-        raise NotImplementedError
+        limit = _limit(max_uploads, "max-uploads")
+
+        def snapshot(tables: Tables) -> UploadPage:
+            row = authorise(tables, caller, operation("ListMultipartUploads"), bucket)
+            marked = tables.uploads.get(upload_marker) if upload_marker and key_marker else None
+
+            def seek(start: bytes, stop: bytes | None) -> Generator[UploadRow, None, None]:
+                with closing(tables.uploads.open(row.number, start, stop)) as uploads:
+                    for upload in uploads:
+                        if marked is None or _place(upload) > _place(marked):
+                            yield upload
+
+            after = key_marker.encode()
+            scan = skip_scan(seek, prefix.encode(), delimiter.encode(), after, limit, start=after if marked else None)
+            last = scan.entries[-1] if scan.truncated and scan.entries else None
+            return UploadPage(
+                uploads=tuple(upload_of(bucket, entry) for entry in scan.entries if not isinstance(entry, bytes)),
+                prefixes=tuple(entry.decode() for entry in scan.entries if isinstance(entry, bytes)),
+                truncated=last is not None,
+                next_key_marker=None if last is None else (last if isinstance(last, bytes) else last.key).decode(),
+                next_upload_marker=None if last is None or isinstance(last, bytes) else last.id,
+            )
+
+        return await self._stores.read(snapshot)
 
     async def complete(
-        self, caller: Caller, bucket: str, key: str, upload_id: str, parts: Sequence[CompletedPart],
-        *, conditions: WriteConditions = ANY_WRITE, expected_size: int | None = None,
+        self,
+        caller: Caller,
+        bucket: str,
+        key: str,
+        upload_id: str,
+        parts: Sequence[CompletedPart],
+        *,
+        conditions: WriteConditions = ANY_WRITE,
+        expected_size: int | None = None,
     ) -> ObjectInfo:
         """Make the object. Completing again what was completed answers the same object while it is the latest.
 
         Raises ServiceError: NoSuchUpload, InvalidPart, InvalidPartOrder, EntityTooSmall, EntityTooLarge,
-        MalformedXML (no parts), PreconditionFailed, AccessDenied.
+        MalformedXML (no parts), InvalidRequest (`expected_size`), PreconditionFailed, AccessDenied.
         """
-        raise NotImplementedError
+        if not parts:
+            raise ServiceError("MalformedXML", "At least one part must be named.")
+        stores = self._stores
+        while True:
+            # The parts are checked in a snapshot, beside other writers; the transaction only checks that none changed.
+            seen = await stores.read(
+                lambda tables: self._joined(tables, caller, bucket, key, upload_id, parts, expected_size)
+            )
+            if isinstance(seen, ObjectInfo):
+                return seen
+            joined = seen
+
+            def transact(tables: Tables, joined: Joined = joined) -> NewVersion | None:
+                upload = _open_upload(tables, caller, "CompleteMultipartUpload", bucket, key, upload_id)
+                if upload.generation != joined.upload.generation:
+                    return None
+                # One reference is the version's; the other is the upload's, until the collector sorted its parts.
+                manifest = tables.manifests.insert(
+                    size=joined.size, identity=joined.identity, seal_id=stores.random(16), parts=joined.parts, refs=2
+                )
+                seal_id = stores.random(16)
+                version = NewVersion(
+                    bucket=upload.bucket,
+                    key=upload.key,
+                    version_id="",
+                    owner=upload.owner.id,
+                    created=stores.clock(),
+                    described=upload.described,
+                    manifest=manifest,
+                    size=joined.size,
+                    seal_id=seal_id,
+                    digests=seal_digests(stores, seal_id, joined.digests),
+                )
+                sequence = place_version(
+                    stores, tables, joined.bucket, version, conditions, create_only=create_only(caller)
+                )
+                tables.uploads.finish(upload_id, UploadState.COMPLETED, version.created, manifest, sequence)
+                return version
+
+            version = await stores.write(transact)
+            if version is not None:
+                return new_info(bucket, joined.upload.owner, version, joined.digests, joined.identity)
+
+    def _joined(
+        self,
+        tables: Tables,
+        caller: Caller,
+        bucket: str,
+        key: str,
+        upload_id: str,
+        parts: Sequence[CompletedPart],
+        expected_size: int | None,
+    ) -> Joined | ObjectInfo:
+        """What the upload would become; or what it became, where it was completed before and is still the latest."""
+        row = authorise(tables, caller, operation("CompleteMultipartUpload"), bucket, key)
+        upload = tables.uploads.get(upload_id)
+        if upload is not None and upload.state is UploadState.COMPLETED and upload.bucket == row.number:
+            latest = tables.versions.latest(row.number, upload.key)
+            if upload.key == key.encode() and latest is not None and latest.sequence == upload.sequence:
+                return info_of(self._stores, bucket, latest)
+        upload = _open_upload(tables, caller, "CompleteMultipartUpload", bucket, key, upload_id)
+        joined = join(self._stores, tables, row, upload, parts)
+        if expected_size is not None and joined.size != expected_size:
+            raise ServiceError("InvalidRequest", "The object has not the size that was announced.", size=joined.size)
+        return joined
 
     async def abort(self, caller: Caller, bucket: str, key: str, upload_id: str) -> None:
         """Forget an upload and its parts. Raises ServiceError: NoSuchUpload, AccessDenied."""
-        raise NotImplementedError
+
+        def transact(tables: Tables) -> None:
+            _open_upload(tables, caller, "AbortMultipartUpload", bucket, key, upload_id)
+            tables.uploads.finish(upload_id, UploadState.ABORTED, self._stores.clock())
+
+        await self._stores.write(transact)
+
+
+def _open_upload(tables: Tables, caller: Caller, name: str, bucket: str, key: str, upload_id: str) -> UploadRow:
+    """The upload, where it is open, of that key, and the caller may do that to it. Raises ServiceError."""
+    row = authorise(tables, caller, operation(name), bucket, key)
+    upload = tables.uploads.get(upload_id)
+    if (
+        upload is None
+        or upload.state is not UploadState.OPEN
+        or (upload.bucket, upload.key) != (row.number, key.encode())
+    ):
+        raise ServiceError(
+            "NoSuchUpload",
+            "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or"
+            " completed.",
+            upload_id=upload_id,
+        )
+    return upload
+
+
+def _place(upload: UploadRow) -> tuple[bytes, float, str]:
+    """Where an upload stands in a listing."""
+    return upload.key, upload.created, upload.id
+
+
+def _limit(asked: int, argument: str) -> int:
+    if asked < 0:
+        raise ServiceError("InvalidArgument", f"{argument} must not be negative.", argument=argument)
+    return min(asked, MOST)

@@ -1,0 +1,294 @@
+"""The catalog's contract: what service and jobs may ask of the store of metadata, whatever engine keeps it.
+
+The rules of this file:
+
+- All work is done in functions of one argument, the tables. A function given to `write` may be run again from its
+  start, so it changes nothing but the tables. It is all or nothing, in a savepoint of its own; many functions share one
+  commit, and the future of each is resolved only after that commit is durable, also where the answer is an exception.
+- A function given to `read` sees one snapshot and changes nothing.
+- Keys are bytes and order as bytes. No SQL, and no error of an engine, leaves this package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future
+from typing import Protocol, TypeVar
+
+from origin.catalog.rows import (
+    BlobRow,
+    BucketRow,
+    EventRow,
+    KeyRow,
+    ManifestRow,
+    NewBlob,
+    NewVersion,
+    OwnerRow,
+    PartRow,
+    SegmentRow,
+    UploadRow,
+    UploadState,
+    VersionRow,
+)
+
+T = TypeVar("T")
+
+
+class CatalogError(Exception):
+    """The catalog cannot do what was asked; nothing of it is stored."""
+
+
+class CatalogFull(CatalogError):
+    """No space for the catalog. Later writes may succeed."""
+
+
+class CatalogBroken(CatalogError):
+    """A commit failed, so nobody knows what the disk holds: nothing is written until a restart."""
+
+
+class UnknownSchema(CatalogError):
+    """The catalog was written by a newer version of the program."""
+
+
+class Meta(Protocol):
+    """Single values."""
+
+    def get(self, name: str) -> bytes | None:
+        """The value of that name."""
+
+    def set(self, name: str, value: bytes) -> None:
+        """Set it."""
+
+    def mutation(self) -> int:
+        """Count one change and return its number, greater than every number before."""
+
+    def mutations(self) -> int:
+        """The number of the last change in this snapshot."""
+
+
+class Owners(Protocol):
+    """Owners and their access keys."""
+
+    def named(self, name: str) -> OwnerRow | None: ...
+    def with_id(self, owner_id: str) -> OwnerRow | None: ...
+    def add(self, owner: OwnerRow, now: float) -> None: ...
+    def all(self) -> list[OwnerRow]: ...
+    def key(self, access_key: str) -> KeyRow | None: ...
+    def add_key(self, key: KeyRow) -> None: ...
+    def remove_key(self, access_key: str) -> bool: ...
+    def keys(self) -> list[KeyRow]: ...
+
+
+class Buckets(Protocol):
+    """Buckets by name."""
+
+    def get(self, name: str) -> BucketRow | None: ...
+
+    def add(self, *, name: str, owner: str, created: float, acl: str, region: str) -> None: ...
+
+    def set_acl(self, number: int, acl: str) -> None: ...
+
+    def owned(self, owner: str, prefix: str, after: str, limit: int) -> list[BucketRow]:
+        """The owner's buckets with names after `after`, by name."""
+
+    def holds_versions(self, number: int) -> bool:
+        """True where the bucket has any version or delete marker."""
+
+    def remove(self, number: int) -> None: ...
+
+
+class Versions(Protocol):
+    """Versions of keys. The latest of a key is the one of the highest sequence."""
+
+    def latest(self, bucket: int, key: bytes) -> VersionRow | None: ...
+
+    def get(self, bucket: int, key: bytes, version_id: str) -> VersionRow | None:
+        """That version; the null version has the id ""."""
+
+    def insert(self, sequence: int, version: NewVersion) -> None:
+        """Add a version and make it the latest of its key. It takes over one reference to its manifest."""
+
+    def remove(self, version: VersionRow) -> None:
+        """Remove a version; the one before it becomes the latest. Its reference is the caller's to release."""
+
+    def set_acl(self, sequence: int, acl: str) -> None: ...
+
+    def live(self, bucket: int, start: bytes, stop: bytes | None) -> Generator[VersionRow, None, None]:
+        """The latest versions that are no delete markers, with start ≤ key < stop, by key.
+
+        Costs what is taken from it, however many delete markers lie between. Close it when done early.
+        """
+
+
+class Manifests(Protocol):
+    """Manifests and their references."""
+
+    def insert(
+        self,
+        *,
+        size: int,
+        identity: bytes,
+        seal_id: bytes,
+        inline: bytes | None = None,
+        parts: Sequence[tuple[int, int]] = (),
+        refs: int = 1,
+    ) -> int:
+        """Add a manifest; returns its number. It takes over the references to its parts."""
+
+    def add_segments(self, number: int, segments: Sequence[tuple[int, int, int, int]]) -> None:
+        """Add (offset, length, blob, blob_offset); each takes over one reference to its blob."""
+
+    def get(self, number: int) -> ManifestRow | None: ...
+
+    def segments(self, number: int, start: int, end: int) -> list[SegmentRow]:
+        """The segments that overlap [start, end), by offset; for a manifest without parts."""
+
+    def fingerprints(self, number: int) -> Iterator[bytes]:
+        """The fingerprints of the manifest's own segments, by offset."""
+
+    def acquire(self, number: int) -> None:
+        """Count one more reference; a doomed manifest lives again."""
+
+    def release(self, number: int, now: float, mutation: int) -> None:
+        """Count one reference less; without any it is doomed."""
+
+    def doomed(self, before: float, mutation: int, limit: int) -> list[ManifestRow]:
+        """Manifests doomed before that time and in no later change than `mutation`, oldest first."""
+
+    def take_segments(self, number: int, limit: int) -> list[int]:
+        """Remove up to `limit` segments and return their blobs, whose references are now the caller's."""
+
+    def remove(self, number: int) -> None: ...
+
+
+class Blobs(Protocol):
+    """Blobs, and ids whose file may exist although no blob has them yet (pending)."""
+
+    def find(self, fingerprint: bytes) -> BlobRow | None:
+        """The live or doomed blob of that content, flagged ones included."""
+
+    def insert(self, blob: NewBlob) -> int:
+        """Add a blob with one reference; returns its number."""
+
+    def acquire(self, number: int) -> None:
+        """Count one more reference; a doomed blob lives again."""
+
+    def heal(self, number: int, fresh: NewBlob) -> None:
+        """Give a blob the file of a fresh copy of the same bytes, and clear its flag."""
+
+    def release(self, number: int, now: float, mutation: int) -> None:
+        """Count one reference less; without any it is doomed."""
+
+    def flag(self, number: int) -> None:
+        """Mark a blob whose file is known to be bad or missing."""
+
+    def doomed(self, before: float, mutation: int, limit: int) -> list[BlobRow]:
+        """Blobs doomed before that time and in no later change than `mutation`."""
+
+    def kill(self, number: int) -> bool:
+        """Make a doomed blob without references dead. False where it lives again."""
+
+    def dead(self, limit: int) -> list[BlobRow]: ...
+
+    def remove(self, number: int) -> None: ...
+
+    def add_pending(self, ids: Sequence[bytes], epoch: int, now: float) -> None:
+        """Note ids whose files may exist. No process has epoch 0: the collector removes what is pending under it."""
+
+    def drop_pending(self, ids: Sequence[bytes]) -> None: ...
+
+    def abandon(self, ids: Sequence[bytes]) -> None:
+        """Move those of the ids that are still pending to epoch 0; others have become blobs and stay."""
+
+    def abandoned(self, epoch: int, limit: int) -> list[bytes]:
+        """Pending ids of epochs before `epoch`."""
+
+
+class Uploads(Protocol):
+    """Multipart uploads and their parts."""
+
+    def add(self, upload: UploadRow) -> None: ...
+
+    def get(self, upload_id: str) -> UploadRow | None: ...
+
+    def open(self, bucket: int, start: bytes, stop: bytes | None) -> Generator[UploadRow, None, None]:
+        """Open uploads with start ≤ key < stop, by key, time and id."""
+
+    def put_part(self, upload_id: str, part: PartRow) -> int | None:
+        """Set a part; returns the manifest it replaces, whose reference is now the caller's."""
+
+    def parts(self, upload_id: str, after: int, limit: int) -> list[PartRow]:
+        """Parts with numbers over `after`, by number."""
+
+    def finish(
+        self, upload_id: str, state: UploadState, now: float, manifest: int | None = None, sequence: int | None = None
+    ) -> None: ...
+
+    def abort_all(self, bucket: int, now: float) -> None:
+        """Abort every open upload of a bucket."""
+
+    def finished(self, before: float, limit: int) -> list[UploadRow]:
+        """Uploads completed or aborted before that time."""
+
+    def take_parts(self, upload_id: str, limit: int) -> list[int]:
+        """Remove up to `limit` parts and return their manifests."""
+
+    def remove(self, upload_id: str) -> None: ...
+
+
+class Events(Protocol):
+    """The feed's log. Events get their positions just before the commit that makes them durable."""
+
+    def add(
+        self, kind: str, bucket: str, key: bytes | None, version: str | None, counter: int, time: float
+    ) -> None: ...
+
+    def number(self) -> int:
+        """Number what has no position yet, in the order it was added; returns the newest position."""
+
+    def newest(self) -> int: ...
+
+    def floor(self) -> int:
+        """Events up to this position are no longer kept."""
+
+    def after(self, position: int, limit: int) -> list[EventRow]: ...
+
+    def trim(self, before: float, keep: int) -> None:
+        """Forget events older than `before`, but none of the newest `keep`."""
+
+
+class Tables(Protocol):
+    """Everything of one snapshot or transaction."""
+
+    @property
+    def meta(self) -> Meta: ...
+    @property
+    def owners(self) -> Owners: ...
+    @property
+    def buckets(self) -> Buckets: ...
+    @property
+    def versions(self) -> Versions: ...
+    @property
+    def manifests(self) -> Manifests: ...
+    @property
+    def blobs(self) -> Blobs: ...
+    @property
+    def uploads(self) -> Uploads: ...
+    @property
+    def events(self) -> Events: ...
+
+
+class Catalog(Protocol):
+    """One catalog, opened."""
+
+    def write(self, function: Callable[[Tables], T]) -> Future[T]:
+        """Queue a transaction. The future fails with what `function` raised, or with a CatalogError."""
+
+    def read(self, function: Callable[[Tables], T]) -> T:
+        """Run in one snapshot, in the calling thread."""
+
+    def on_commit(self, listener: Callable[[int, int], None]) -> None:
+        """Call `listener(newest position, last mutation)` in the writer's thread after each durable commit."""
+
+    def close(self) -> None:
+        """Finish what is queued and close."""

@@ -1,0 +1,210 @@
+"""The catalog's rows, as its contract hands them out.
+
+The rule of this file: values as they are stored. What is sealed is sealed bytes here, keys are bytes, bucket,
+manifest and blob numbers are the catalog's own and mean nothing outside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerRow:
+    """An owner; `id` is 64 hexadecimal digits."""
+
+    id: str
+    name: str
+    display: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRow:
+    """An access key; `secret` is sealed for the access key."""
+
+    access_key: str
+    owner: OwnerRow
+    secret: bytes
+    permissions: tuple[str, ...]
+    buckets: tuple[str, ...] | None
+    allow_delete: tuple[str, ...]
+    policy: str | None
+    created: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BucketRow:
+    """A bucket."""
+
+    number: int
+    name: str
+    owner: OwnerRow
+    created: float
+    acl: str
+    region: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Described:
+    """What a client says about an object, apart from its bytes."""
+
+    content_type: str
+    headers: Mapping[str, str]
+    metadata: Mapping[str, str]
+    acl: str
+    storage_class: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewVersion:
+    """A version to be inserted as the latest of its key. `digests` is sealed for `seal_id`."""
+
+    bucket: int
+    key: bytes
+    version_id: str
+    owner: str
+    created: float
+    described: Described
+    manifest: int | None
+    size: int
+    seal_id: bytes
+    digests: bytes
+    marker: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VersionRow:
+    """A version. `sequence` orders the versions of a key, and counts its events."""
+
+    sequence: int
+    bucket: int
+    key: bytes
+    version_id: str
+    latest: bool
+    marker: bool
+    owner: OwnerRow
+    created: float
+    described: Described
+    manifest: int | None
+    identity: bytes
+    size: int
+    seal_id: bytes
+    digests: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ManifestRow:
+    """Content that versions and parts refer to: an inline body, a list of parts, or segments of its own.
+
+    `inline` is sealed for `seal_id`. `parts` are (manifest, size) in order; their references belong to this row.
+    """
+
+    number: int
+    refs: int
+    size: int
+    identity: bytes
+    seal_id: bytes
+    inline: bytes | None
+    parts: tuple[tuple[int, int], ...]
+    doomed_at: float | None
+    doomed_in: int | None
+
+
+class BlobState(IntEnum):
+    """A blob's way out. Only the collector makes one dead; nothing joins a dead one."""
+
+    LIVE = 0
+    DOOMED = 1
+    DEAD = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewBlob:
+    """A blob that is durable under its id. `checksum` covers the stored bytes, so that scrubbing needs no key."""
+
+    id: bytes
+    fingerprint: bytes
+    size: int
+    stored: int
+    checksum: bytes
+    key_id: str | None
+    wrapped: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlobRow:
+    """A blob the catalog knows. Without key_id and wrapped key it is plain."""
+
+    number: int
+    id: bytes
+    size: int
+    stored: int
+    checksum: bytes
+    key_id: str | None
+    wrapped: bytes | None
+    refs: int
+    state: BlobState
+    flagged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentRow:
+    """Bytes [offset, offset + length) of a manifest are those of the blob from `blob_offset`."""
+
+    offset: int
+    length: int
+    blob: BlobRow
+    blob_offset: int
+
+
+class UploadState(IntEnum):
+    """A multipart upload's way: open, then completed or aborted, then collected."""
+
+    OPEN = 0
+    COMPLETED = 1
+    ABORTED = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadRow:
+    """A multipart upload. `generation` counts changes of its parts; `manifest`, `sequence` are what it became."""
+
+    id: str
+    bucket: int
+    key: bytes
+    owner: OwnerRow
+    created: float
+    described: Described
+    checksum_algorithm: str | None
+    checksum_type: str | None
+    state: UploadState
+    generation: int
+    manifest: int | None
+    sequence: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartRow:
+    """A part of an upload; `digests` is sealed for `seal_id`."""
+
+    number: int
+    manifest: int
+    size: int
+    created: float
+    seal_id: bytes
+    digests: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRow:
+    """A numbered event of the feed."""
+
+    position: int
+    time: float
+    kind: str
+    bucket: str
+    key: bytes | None
+    version: str | None
+    counter: int

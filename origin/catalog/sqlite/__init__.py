@@ -1,0 +1,1 @@
+"""The catalog in SQLite, one module for each noun of the contract."""

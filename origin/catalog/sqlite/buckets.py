@@ -1,0 +1,95 @@
+"""Buckets and the feed's events in SQLite."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from origin.catalog.rows import BucketRow, EventRow
+from origin.catalog.sqlite.sql import Table, owner
+
+_BUCKETS = """
+    SELECT b.number, b.name, b.created, b.acl, b.region, o.id, o.name, o.display
+    FROM buckets b JOIN owners o ON o.id = b.owner
+"""
+
+
+def _bucket(row: tuple[Any, ...]) -> BucketRow:
+    return BucketRow(number=row[0], name=row[1], created=row[2], acl=row[3], region=row[4], owner=owner(row, 5))
+
+
+class Buckets(Table):
+    """contract.Buckets."""
+
+    def get(self, name: str) -> BucketRow | None:
+        row = self._one(_BUCKETS + "WHERE b.name = ?", (name,))
+        return _bucket(row) if row else None
+
+    def add(self, *, name: str, owner: str, created: float, acl: str, region: str) -> None:
+        self._run(
+            "INSERT INTO buckets (name, owner, created, acl, region) VALUES (?, ?, ?, ?, ?)",
+            (name, owner, created, acl, region),
+        )
+
+    def set_acl(self, number: int, acl: str) -> None:
+        self._run("UPDATE buckets SET acl = ? WHERE number = ?", (acl, number))
+
+    def owned(self, owner: str, prefix: str, after: str, limit: int) -> list[BucketRow]:
+        # Bucket names are ASCII, so "{" after "z" ends every prefix and SQLite's order is the order of bytes.
+        rows = self._run(
+            _BUCKETS + "WHERE b.owner = ? AND b.name >= ? AND b.name < ? AND b.name > ? ORDER BY b.name LIMIT ?",
+            (owner, prefix, prefix + "{", after, limit),
+        )
+        return [_bucket(row) for row in rows]
+
+    def holds_versions(self, number: int) -> bool:
+        return self._value("SELECT 1 FROM versions WHERE bucket = ? LIMIT 1", (number,)) is not None
+
+    def remove(self, number: int) -> None:
+        self._run("DELETE FROM buckets WHERE number = ?", (number,))
+
+
+class Events(Table):
+    """contract.Events."""
+
+    def add(self, kind: str, bucket: str, key: bytes | None, version: str | None, counter: int, time: float) -> None:
+        self._run(
+            "INSERT INTO events (time, kind, bucket, key, version, counter) VALUES (?, ?, ?, ?, ?, ?)",
+            (time, kind, bucket, key, version, counter),
+        )
+
+    def number(self) -> int:
+        newest = self.newest()
+        # The rows to number are read whole before the first is numbered: the index they come from shrinks under it.
+        waiting = self._run("SELECT id FROM events WHERE position IS NULL ORDER BY id").fetchall()
+        if waiting:
+            for (event,) in waiting:
+                newest += 1
+                self._run("UPDATE events SET position = ? WHERE id = ?", (newest, event))
+            self._run("UPDATE counters SET value = ? WHERE name = 'position'", (newest,))
+        return newest
+
+    def newest(self) -> int:
+        return int(self._value("SELECT value FROM counters WHERE name = 'position'"))
+
+    def floor(self) -> int:
+        return int(self._value("SELECT value FROM counters WHERE name = 'floor'"))
+
+    def after(self, position: int, limit: int) -> list[EventRow]:
+        rows = self._run(
+            "SELECT position, time, kind, bucket, key, version, counter FROM events WHERE position > ?"
+            " ORDER BY position LIMIT ?",
+            (position, limit),
+        )
+        return [
+            EventRow(
+                position=row[0], time=row[1], kind=row[2], bucket=row[3], key=row[4], version=row[5], counter=row[6]
+            )
+            for row in rows
+        ]
+
+    def trim(self, before: float, keep: int) -> None:
+        last = self.newest() - keep
+        floor = self._value("SELECT max(position) FROM events WHERE position <= ? AND time < ?", (last, before))
+        if floor is not None:
+            self._run("DELETE FROM events WHERE position <= ?", (floor,))
+            self._run("UPDATE counters SET value = ? WHERE name = 'floor'", (floor,))

@@ -1,0 +1,192 @@
+"""Manifests and blobs in SQLite: the references that decide which bytes stay."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from origin.catalog.rows import BlobRow, BlobState, ManifestRow, NewBlob, SegmentRow
+from origin.catalog.sqlite.sql import Table, pack, unpack
+
+_MANIFESTS = "SELECT number, refs, size, identity, seal_id, inline, parts, doomed_at, doomed_in FROM manifests "
+_BLOB = "b.number, b.id, b.size, b.stored, b.checksum, b.key_id, b.wrapped, b.refs, b.state, b.flagged"
+
+
+def _manifest(row: tuple[Any, ...]) -> ManifestRow:
+    return ManifestRow(
+        number=row[0],
+        refs=row[1],
+        size=row[2],
+        identity=row[3],
+        seal_id=row[4],
+        inline=row[5],
+        parts=() if row[6] is None else tuple((number, size) for number, size in unpack(row[6])),
+        doomed_at=row[7],
+        doomed_in=row[8],
+    )
+
+
+def _blob(row: tuple[Any, ...]) -> BlobRow:
+    return BlobRow(
+        number=row[0],
+        id=row[1],
+        size=row[2],
+        stored=row[3],
+        checksum=row[4],
+        key_id=row[5],
+        wrapped=row[6],
+        refs=row[7],
+        state=BlobState(row[8]),
+        flagged=bool(row[9]),
+    )
+
+
+class Manifests(Table):
+    """contract.Manifests."""
+
+    def insert(
+        self,
+        *,
+        size: int,
+        identity: bytes,
+        seal_id: bytes,
+        inline: bytes | None = None,
+        parts: Sequence[tuple[int, int]] = (),
+        refs: int = 1,
+    ) -> int:
+        return int(
+            self._value(
+                "INSERT INTO manifests (refs, size, identity, seal_id, inline, parts) VALUES (?, ?, ?, ?, ?, ?)"
+                " RETURNING number",
+                (refs, size, identity, seal_id, inline, pack(tuple(parts)) if parts else None),
+            )
+        )
+
+    def add_segments(self, number: int, segments: Sequence[tuple[int, int, int, int]]) -> None:
+        self._connection.executemany(
+            'INSERT INTO segments (manifest, "offset", "end", blob, blob_offset) VALUES (?, ?, ?, ?, ?)',
+            [(number, offset, offset + length, blob, start) for offset, length, blob, start in segments],
+        )
+
+    def get(self, number: int) -> ManifestRow | None:
+        row = self._one(_MANIFESTS + "WHERE number = ?", (number,))
+        return _manifest(row) if row else None
+
+    def segments(self, number: int, start: int, end: int) -> list[SegmentRow]:
+        rows = self._run(
+            f'SELECT s."offset", s."end", s.blob_offset, {_BLOB} FROM segments s JOIN blobs b ON b.number = s.blob'  # noqa: S608
+            ' WHERE s.manifest = ? AND s."end" > ? AND s."offset" < ? ORDER BY s."end"',
+            (number, start, end),
+        )
+        return [SegmentRow(row[0], row[1] - row[0], _blob(row[3:]), row[2]) for row in rows]
+
+    def fingerprints(self, number: int) -> Iterator[bytes]:
+        rows = self._run(
+            "SELECT b.fingerprint FROM segments s JOIN blobs b ON b.number = s.blob WHERE s.manifest = ?"
+            ' ORDER BY s."end"',
+            (number,),
+        )
+        for (fingerprint,) in rows:
+            yield fingerprint
+
+    def acquire(self, number: int) -> None:
+        self._run(
+            "UPDATE manifests SET refs = refs + 1, doomed_at = NULL, doomed_in = NULL WHERE number = ?", (number,)
+        )
+
+    def release(self, number: int, now: float, mutation: int) -> None:
+        self._run("UPDATE manifests SET refs = refs - 1 WHERE number = ?", (number,))
+        self._run(
+            "UPDATE manifests SET doomed_at = ?, doomed_in = ? WHERE number = ? AND refs = 0", (now, mutation, number)
+        )
+
+    def doomed(self, before: float, mutation: int, limit: int) -> list[ManifestRow]:
+        rows = self._run(
+            _MANIFESTS + "WHERE doomed_in <= ? AND doomed_at <= ? ORDER BY doomed_in LIMIT ?",
+            (mutation, before, limit),
+        )
+        return [_manifest(row) for row in rows]
+
+    def take_segments(self, number: int, limit: int) -> list[int]:
+        rows = self._run(
+            'DELETE FROM segments WHERE manifest = ?1 AND "end" IN'
+            ' (SELECT "end" FROM segments WHERE manifest = ?1 ORDER BY "end" LIMIT ?2) RETURNING blob',
+            (number, limit),
+        )
+        return [blob for (blob,) in rows.fetchall()]
+
+    def remove(self, number: int) -> None:
+        self._run("DELETE FROM manifests WHERE number = ?", (number,))
+
+
+class Blobs(Table):
+    """contract.Blobs."""
+
+    def find(self, fingerprint: bytes) -> BlobRow | None:
+        row = self._one(f"SELECT {_BLOB} FROM blobs b WHERE b.fingerprint = ? AND b.state < 2", (fingerprint,))  # noqa: S608
+        return _blob(row) if row else None
+
+    def insert(self, blob: NewBlob) -> int:
+        return int(
+            self._value(
+                "INSERT INTO blobs (id, fingerprint, size, stored, checksum, key_id, wrapped, refs, state)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, 1, 0) RETURNING number",
+                (blob.id, blob.fingerprint, blob.size, blob.stored, blob.checksum, blob.key_id, blob.wrapped),
+            )
+        )
+
+    def acquire(self, number: int) -> None:
+        self._run(
+            "UPDATE blobs SET refs = refs + 1, state = 0, doomed_at = NULL, doomed_in = NULL WHERE number = ?",
+            (number,),
+        )
+
+    def heal(self, number: int, fresh: NewBlob) -> None:
+        self._run(
+            "UPDATE blobs SET id = ?, size = ?, stored = ?, checksum = ?, key_id = ?, wrapped = ?, flagged = 0,"
+            " verified_at = NULL WHERE number = ?",
+            (fresh.id, fresh.size, fresh.stored, fresh.checksum, fresh.key_id, fresh.wrapped, number),
+        )
+
+    def release(self, number: int, now: float, mutation: int) -> None:
+        self._run("UPDATE blobs SET refs = refs - 1 WHERE number = ?", (number,))
+        self._run(
+            "UPDATE blobs SET state = 1, doomed_at = ?, doomed_in = ? WHERE number = ? AND refs = 0",
+            (now, mutation, number),
+        )
+
+    def flag(self, number: int) -> None:
+        self._run("UPDATE blobs SET flagged = 1 WHERE number = ?", (number,))
+
+    def doomed(self, before: float, mutation: int, limit: int) -> list[BlobRow]:
+        rows = self._run(
+            f"SELECT {_BLOB} FROM blobs b WHERE b.state = 1 AND b.doomed_in <= ? AND b.doomed_at <= ?"  # noqa: S608
+            " ORDER BY b.doomed_in LIMIT ?",
+            (mutation, before, limit),
+        )
+        return [_blob(row) for row in rows]
+
+    def kill(self, number: int) -> bool:
+        killed = self._value(
+            "UPDATE blobs SET state = 2 WHERE number = ? AND state = 1 AND refs = 0 RETURNING 1", (number,)
+        )
+        return killed is not None
+
+    def dead(self, limit: int) -> list[BlobRow]:
+        return [_blob(row) for row in self._run(f"SELECT {_BLOB} FROM blobs b WHERE b.state = 2 LIMIT ?", (limit,))]  # noqa: S608
+
+    def remove(self, number: int) -> None:
+        self._run("DELETE FROM blobs WHERE number = ?", (number,))
+
+    def add_pending(self, ids: Sequence[bytes], epoch: int, now: float) -> None:
+        self._connection.executemany("INSERT INTO pending VALUES (?, ?, ?)", [(blob, epoch, now) for blob in ids])
+
+    def drop_pending(self, ids: Sequence[bytes]) -> None:
+        self._connection.executemany("DELETE FROM pending WHERE id = ?", [(blob,) for blob in ids])
+
+    def abandon(self, ids: Sequence[bytes]) -> None:
+        self._connection.executemany("UPDATE pending SET epoch = 0 WHERE id = ?", [(blob,) for blob in ids])
+
+    def abandoned(self, epoch: int, limit: int) -> list[bytes]:
+        rows = self._run("SELECT id FROM pending WHERE epoch < ? LIMIT ?", (epoch, limit))
+        return [blob for (blob,) in rows]

@@ -1,0 +1,109 @@
+"""Versions of keys in SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+from origin.catalog.rows import Described, NewVersion, VersionRow
+from origin.catalog.sqlite.sql import Table, owner, pack, unpack
+
+_VERSIONS = """
+    SELECT v.sequence, v.bucket, v.key, v.version_id, v.latest, v.marker, v.created, v.content_type, v.headers,
+        v.metadata, v.acl, v.storage_class, v.manifest, v.size, v.seal_id, v.digests, m.identity,
+        o.id, o.name, o.display
+    FROM versions v LEFT JOIN manifests m ON m.number = v.manifest JOIN owners o ON o.id = v.owner
+"""
+
+
+def _version(row: tuple[Any, ...]) -> VersionRow:
+    return VersionRow(
+        sequence=row[0],
+        bucket=row[1],
+        key=row[2],
+        version_id=row[3],
+        latest=bool(row[4]),
+        marker=bool(row[5]),
+        created=row[6],
+        described=Described(
+            content_type=row[7],
+            headers=unpack(row[8]),
+            metadata=unpack(row[9]),
+            acl=row[10],
+            storage_class=row[11],
+        ),
+        manifest=row[12],
+        size=row[13],
+        seal_id=row[14],
+        digests=row[15],
+        identity=row[16] or b"",
+        owner=owner(row, 17),
+    )
+
+
+class Versions(Table):
+    """contract.Versions."""
+
+    def latest(self, bucket: int, key: bytes) -> VersionRow | None:
+        row = self._one(_VERSIONS + "WHERE v.bucket = ? AND v.key = ? ORDER BY v.sequence DESC LIMIT 1", (bucket, key))
+        return _version(row) if row else None
+
+    def get(self, bucket: int, key: bytes, version_id: str) -> VersionRow | None:
+        row = self._one(_VERSIONS + "WHERE v.bucket = ? AND v.key = ? AND v.version_id = ?", (bucket, key, version_id))
+        return _version(row) if row else None
+
+    def insert(self, sequence: int, version: NewVersion) -> None:
+        self._set_latest(version.bucket, version.key, False)
+        described = version.described
+        self._run(
+            "INSERT INTO versions (sequence, bucket, key, version_id, latest, marker, owner, created, content_type,"
+            " headers, metadata, acl, storage_class, manifest, size, seal_id, digests)"
+            " VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                sequence,
+                version.bucket,
+                version.key,
+                version.version_id,
+                int(version.marker),
+                version.owner,
+                version.created,
+                described.content_type,
+                pack(described.headers),
+                pack(described.metadata),
+                described.acl,
+                described.storage_class,
+                version.manifest,
+                version.size,
+                version.seal_id,
+                version.digests,
+            ),
+        )
+
+    def remove(self, version: VersionRow) -> None:
+        self._run("DELETE FROM versions WHERE sequence = ?", (version.sequence,))
+        if version.latest:
+            self._set_latest(version.bucket, version.key, True)
+
+    def _set_latest(self, bucket: int, key: bytes, latest: bool) -> None:
+        """Flag or unflag the newest version of the key, if there is one."""
+        self._run(
+            "UPDATE versions SET latest = ? WHERE sequence ="
+            " (SELECT sequence FROM versions WHERE bucket = ? AND key = ? ORDER BY sequence DESC LIMIT 1)",
+            (int(latest), bucket, key),
+        )
+
+    def set_acl(self, sequence: int, acl: str) -> None:
+        self._run("UPDATE versions SET acl = ? WHERE sequence = ?", (acl, sequence))
+
+    def live(self, bucket: int, start: bytes, stop: bytes | None) -> Generator[VersionRow, None, None]:
+        bound, values = ("", (bucket, start)) if stop is None else (" AND v.key < ?", (bucket, start, stop))
+        cursor = self._run(
+            _VERSIONS.replace("FROM versions v", "FROM versions v INDEXED BY live_keys")
+            + f"WHERE v.latest = 1 AND v.marker = 0 AND v.bucket = ? AND v.key >= ?{bound} ORDER BY v.key",
+            values,
+        )
+        try:
+            for row in cursor:
+                yield _version(row)
+        finally:
+            cursor.close()

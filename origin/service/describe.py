@@ -1,0 +1,130 @@
+"""From rows to what protocols see, and the sealed digests between.
+
+The rule of this file: ETags and checksums say what the plaintext is, so they are sealed in the catalog and opened
+only here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from origin.catalog.rows import BucketRow, Described, NewVersion, OwnerRow, PartRow, UploadRow, VersionRow
+from origin.seal.keyring import NONCE_BYTES
+from origin.service.model import Bucket, ObjectInfo, Owner, PartInfo, UploadInfo
+from origin.service.stores import Stores
+
+_VERSION = "version digests"
+_PART = "part digests"
+
+
+class Digests(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is known of the plaintext. `parts` is the number of parts of a multipart object."""
+
+    etag: str
+    checksums: dict[str, str] = {}
+    checksum_type: str = "FULL_OBJECT"
+    parts: int | None = None
+
+
+_decoder = msgspec.json.Decoder(Digests)
+
+
+def owner_of(row: OwnerRow) -> Owner:
+    """The owner of a row."""
+    return Owner(row.id, row.name, row.display)
+
+
+def bucket_of(row: BucketRow) -> Bucket:
+    """The bucket of a row."""
+    return Bucket(row.name, owner_of(row.owner), row.created, row.acl, row.region)
+
+
+def seal_digests(stores: Stores, seal_id: bytes, digests: Digests, *, part: bool = False) -> bytes:
+    """Digests as the catalog keeps them, for the row that has `seal_id`."""
+    plain = msgspec.json.encode(digests)
+    return stores.keys.seal(_PART if part else _VERSION, seal_id, plain, stores.random(NONCE_BYTES))
+
+
+def digests_of(stores: Stores, row: VersionRow | PartRow) -> Digests:
+    """The digests of a version or part."""
+    context = _PART if isinstance(row, PartRow) else _VERSION
+    return _decoder.decode(stores.keys.open(context, row.seal_id, row.digests))
+
+
+def info_of(stores: Stores, bucket: str, row: VersionRow) -> ObjectInfo:
+    """A version as protocols see it."""
+    digests = Digests("") if row.marker else digests_of(stores, row)
+    return ObjectInfo(
+        bucket=bucket,
+        key=row.key.decode(),
+        size=row.size,
+        etag=digests.etag,
+        last_modified=row.created,
+        content_type=row.described.content_type,
+        headers=row.described.headers,
+        metadata=row.described.metadata,
+        acl=row.described.acl,
+        owner=owner_of(row.owner),
+        checksums=digests.checksums,
+        checksum_type=digests.checksum_type,
+        storage_class=row.described.storage_class,
+        parts_count=digests.parts,
+        identity=row.identity.hex(),
+        version_id=row.version_id or None,
+        delete_marker=row.marker,
+    )
+
+
+def new_info(bucket: str, owner: OwnerRow, version: NewVersion, digests: Digests, identity: bytes) -> ObjectInfo:
+    """A version that was just inserted, as protocols see it."""
+    return ObjectInfo(
+        bucket=bucket,
+        key=version.key.decode(),
+        size=version.size,
+        etag=digests.etag,
+        last_modified=version.created,
+        content_type=version.described.content_type,
+        headers=version.described.headers,
+        metadata=version.described.metadata,
+        acl=version.described.acl,
+        owner=owner_of(owner),
+        checksums=digests.checksums,
+        checksum_type=digests.checksum_type,
+        storage_class=version.described.storage_class,
+        parts_count=digests.parts,
+        identity=identity.hex(),
+        version_id=version.version_id or None,
+    )
+
+
+def part_of(stores: Stores, row: PartRow) -> PartInfo:
+    """A part as protocols see it."""
+    digests = digests_of(stores, row)
+    return PartInfo(
+        number=row.number, size=row.size, etag=digests.etag, last_modified=row.created, checksums=digests.checksums
+    )
+
+
+def upload_of(bucket: str, row: UploadRow) -> UploadInfo:
+    """An upload as protocols see it."""
+    return UploadInfo(
+        bucket=bucket,
+        key=row.key.decode(),
+        upload_id=row.id,
+        initiated=row.created,
+        owner=owner_of(row.owner),
+        storage_class=row.described.storage_class,
+        checksum_algorithm=row.checksum_algorithm,
+        checksum_type=row.checksum_type,
+    )
+
+
+def described(
+    content_type: str, headers: Mapping[str, str], metadata: Mapping[str, str], acl: str, storage_class: str
+) -> Described:
+    """What a client says about an object, as the catalog keeps it."""
+    return Described(
+        content_type=content_type, headers=headers, metadata=metadata, acl=acl, storage_class=storage_class
+    )

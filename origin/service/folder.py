@@ -1,0 +1,103 @@
+"""The data folder: one owner at a time, and the keys that a first start makes.
+
+The rule of this file: whatever is wrong is one StartError that names the file or setting. A key file is never
+replaced, and a master key is made only where no catalog could need another one.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+import orjson
+
+from conf.errors import StartError
+from conf.schema import Settings
+from origin.seal.keyring import BadKeyFile, KeyRing
+
+
+def make_folder(path: Path, setting: str) -> None:
+    """Make a folder where it is missing. Raises StartError where that, or writing in it, is not possible."""
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartError(f"cannot make {path} ({setting}): {error.strerror}") from error
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise StartError(f"cannot write in {path} ({setting}): its owner or mode forbids it")
+
+
+class FolderLock:
+    """The lock of a data folder, held while this is open. Raises StartError where another process holds it."""
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StartError(f"cannot write {path} (data): {error.strerror}") from error
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(self._descriptor)
+            raise StartError(f"{path.parent} (data) is in use by another origin process") from error
+
+    def close(self) -> None:
+        """Release the lock. The file stays: removing it would let two processes hold two locks."""
+        os.close(self._descriptor)
+
+
+def write_secret(path: Path, text: str) -> None:
+    """Write a new file, mode 0600, durably. Raises StartError where it exists or cannot be written."""
+    make_folder(path.parent, "data")
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(descriptor)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise StartError(f"cannot write {path}: {error.strerror}") from error
+
+
+def write_key_file(path: Path, access_key: str, secret_key: str) -> None:
+    """Write an access key's JSON file."""
+    text = orjson.dumps({"access_key": access_key, "secret_key": secret_key}).decode() + "\n"
+    write_secret(path, text)
+
+
+def read_key_file(path: Path) -> tuple[str, str] | None:
+    """Access key and secret of a JSON file; None where there is no such file. Raises StartError."""
+    try:
+        content = orjson.loads(path.read_bytes())
+        return str(content["access_key"]), str(content["secret_key"])
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StartError(f"the key file {path} cannot be read as JSON with access_key and secret_key") from error
+
+
+def master_keys(settings: Settings, catalog: Path, fresh: KeyRing) -> KeyRing:
+    """The master keys; `fresh` is written and returned where neither file nor catalog exist.
+
+    Raises StartError where the file is missing although there is data, or cannot be read.
+    """
+    path = settings.master_key
+    try:
+        return KeyRing.parse(path.read_text())
+    except FileNotFoundError:
+        if catalog.exists():
+            raise StartError(
+                f"the master key {path} (master_key_file) is missing, and {catalog.parent} holds data that needs it:"
+                " put the file back"
+            ) from None
+    except BadKeyFile as error:
+        raise StartError(f"the master key {path} (master_key_file) cannot be used: {error}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise StartError(f"the master key {path} (master_key_file) cannot be read: {error}") from error
+    write_secret(path, fresh.render())
+    return fresh

@@ -1,0 +1,329 @@
+"""Steps 1 to 6 of a write: from a stream of bytes to durable blobs, or to a few bytes for the catalog.
+
+The rule of this file: nothing here is visible to readers, and whatever it leaves behind is pending in the catalog.
+A body is cut into segments of 8 MiB, each a blob of its own, so equal 8 MiB pieces are found whatever the upload path.
+Two buffers of one piece each are all the memory a body takes: while threads digest and seal one, the other fills.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+from blake3 import blake3
+
+from origin.blobs.contract import BlobWriter
+from origin.catalog.rows import NewBlob
+from origin.seal.frames import FRAME, KEY_BYTES, TAG, Sealer, frame_count, stored_length
+from origin.seal.keyring import NONCE_BYTES
+from origin.service.model import Expected, ServiceError
+from origin.service.steps import Step
+from origin.service.stores import Stores, finished
+from wire import checksums
+
+SEGMENT = 8 * 1024 * 1024
+PIECE = 1024 * 1024
+"""Bytes handed to a thread at once: MD5 takes 1.3 ms for them, a hop between threads less than 0.1 ms."""
+IDS = 32
+"""The most blob ids that are made pending in one commit."""
+
+assert SEGMENT % PIECE == 0
+assert PIECE % FRAME == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A body, received and checked: `inline` for the catalog, or durable `blobs` in order."""
+
+    size: int
+    md5: bytes
+    checksums: dict[str, str]
+    identity: bytes
+    inline: bytes | None
+    blobs: tuple[NewBlob, ...] = ()
+
+
+@dataclass(slots=True)
+class _Digests:
+    """What the client can check the body against."""
+
+    algorithms: tuple[str, ...]
+    sha256: bool
+    md5: hashlib._Hash = field(default_factory=lambda: hashlib.md5(usedforsecurity=False))
+    running: dict[str, checksums.Checksum] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in self.algorithms:
+            algorithm = checksums.for_name(name)
+            if algorithm is None:
+                raise ServiceError("InvalidRequest", f"The checksum algorithm {name} is not known.")
+            self.running[algorithm.name] = algorithm.start()
+        if self.sha256 and "SHA256" not in self.running:
+            self.running["SHA256"] = hashlib.sha256()
+
+    def update(self, data: memoryview) -> None:
+        self.md5.update(data)
+        for checksum in self.running.values():
+            checksum.update(data)  # type: ignore[arg-type]  # every algorithm takes any buffer
+
+    def check(self, size: int, expected: Expected) -> dict[str, str]:
+        """The checksums to keep. Raises ServiceError where anything the client said does not hold."""
+        if expected.length is not None and size != expected.length:
+            raise ServiceError("IncompleteBody", "The body has not the length that was announced.", size=size)
+        if expected.md5 is not None and expected.md5 != self.md5.digest():
+            raise ServiceError("BadDigest", "The Content-MD5 you specified did not match what we received.")
+        digests = {name: checksum.digest() for name, checksum in self.running.items()}
+        if expected.sha256 is not None and expected.sha256.lower() != digests["SHA256"].hex():
+            raise ServiceError(
+                "XAmzContentSHA256Mismatch",
+                "The provided 'x-amz-content-sha256' header does not match what was computed.",
+            )
+        computed = {name: checksums.encode(digest) for name, digest in digests.items()}
+        for name, value in (*expected.checksums.items(), *expected.late().items()):
+            if computed.get(name) != value.strip():
+                raise ServiceError("BadDigest", f"The {name} you specified did not match the calculated checksum.")
+        return {name: value for name, value in computed.items() if name in self.algorithms}
+
+
+class _Segment:
+    """One blob in the making. Its methods block and run in threads, one at a time."""
+
+    def __init__(self, stores: Stores, blob_id: bytes) -> None:
+        self._stores = stores
+        self._id = blob_id
+        self._key = stores.random(KEY_BYTES) if stores.settings.origin.seal else None
+        self._sealer = Sealer(blob_id, self._key)
+        self._fingerprint = stores.keys.fingerprint()
+        self._checksum = blake3()
+        self._writer: BlobWriter | None = None
+        self.size = 0
+
+    def append(self, piece: memoryview, out: memoryview, *, last: bool) -> None:
+        """Seal and write the next piece; `out` is room for its frames."""
+        if self._writer is None:
+            self._writer = self._stores.blobs.create(self._id)
+            self._put(memoryview(self._sealer.header))
+        self._fingerprint.update(piece)
+        self._put(out[: self._sealer.seal_into(piece, out, last=last)])
+        self.size += len(piece)
+
+    def _put(self, stored: memoryview) -> None:
+        assert self._writer is not None
+        self._checksum.update(stored)
+        self._writer.write(stored)
+
+    def sync(self) -> None:
+        """Step 4 for this blob."""
+        assert self._writer is not None
+        self._writer.sync()
+
+    def link(self) -> None:
+        """Step 5 for this blob."""
+        assert self._writer is not None
+        self._writer.link()
+        self._writer.close()
+
+    def blob(self) -> NewBlob:
+        """The finished blob's row."""
+        wrapped = None
+        if self._key is not None:
+            wrapped = self._stores.ring.wrap(self._key, self._id, self._stores.random(NONCE_BYTES))
+        return NewBlob(
+            id=self._id,
+            fingerprint=self._fingerprint.digest(),
+            size=self.size,
+            stored=stored_length(self.size),
+            checksum=self._checksum.digest(),
+            key_id=wrapped.key_id if wrapped else None,
+            wrapped=wrapped.data if wrapped else None,
+        )
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._writer is not None:
+            self._writer.close()
+
+
+def identity(stores: Stores, size: int, fingerprints: Iterable[bytes]) -> bytes:
+    """The content identity: a keyed hash over length and segment fingerprints, in order."""
+    running = stores.keys.identity(size)
+    for fingerprint in fingerprints:
+        running.update(fingerprint)
+    return bytes(running.digest())
+
+
+class Ingest:
+    """One body on its way in. Left without `adopted` having been called, it gives up what it made.
+
+    `limit` is the most bytes it takes.
+    """
+
+    def __init__(self, stores: Stores, expected: Expected, limit: int) -> None:
+        if expected.length is not None and expected.length > limit:
+            raise _too_large(limit)
+        self._stores = stores
+        self._expected = expected
+        self._limit = limit
+        names = dict.fromkeys((*expected.algorithms, *expected.checksums))
+        self._digests = _Digests(tuple(names), expected.sha256 is not None)
+        self._size = 0
+        self._buffer = bytearray()
+        self._spare = bytearray()
+        self._filled = 0
+        self._sealed = bytearray()
+        self._work: asyncio.Future[None] | None = None
+        self._finishing: asyncio.Future[None] | None = None
+        self._segments: list[_Segment] = []
+        self._free_ids: list[bytes] = []
+        self.pending: list[bytes] = []
+        """Every blob id that was made pending for this body."""
+        self._adopted = False
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for future in (self._work, self._finishing):
+            if future is not None:
+                await asyncio.wait([future])
+                if not future.cancelled():
+                    future.exception()  # the body's own error, if there is one, is what the client hears
+        for segment in self._segments:
+            segment.close()
+        if self.pending and not self._adopted:
+            # Not awaited: it is queued behind a commit that may still be running, and then finds nothing pending.
+            ids = self.pending
+            self._stores.catalog.write(lambda tables: tables.blobs.abandon(ids))
+
+    def adopted(self) -> None:
+        """The commit that refers to the blobs is durable."""
+        self._adopted = True
+
+    async def receive(self, body: AsyncIterator[bytes]) -> Content:
+        """Steps 1 to 6. Raises ServiceError, and whatever `body` raises."""
+        stores = self._stores
+        async for chunk in body:
+            await self._take(memoryview(chunk))
+        if self._size <= stores.settings.origin.inline or self._size == 0:
+            return await self._receive_inline()
+        await self._flush(last=True)
+        await self._settled()
+        stores.observe(Step.STREAM)
+        kept = self._digests.check(self._size, self._expected)
+        stores.observe(Step.CHECK)
+        await stores.working(self._segments[-1].sync)
+        stores.observe(Step.SYNC)
+        await stores.working(self._segments[-1].link)
+        stores.observe(Step.LINK)
+        blobs = tuple(segment.blob() for segment in self._segments)
+        await stores.working(lambda: stores.blobs.settle(blob.id for blob in blobs))
+        stores.observe(Step.SETTLE)
+        return Content(
+            size=self._size,
+            md5=self._digests.md5.digest(),
+            checksums=kept,
+            identity=identity(stores, self._size, (blob.fingerprint for blob in blobs)),
+            inline=None,
+            blobs=blobs,
+        )
+
+    async def _receive_inline(self) -> Content:
+        """Steps 2 and 3 of a body for the catalog, on the event loop: 16 KiB take 60 µs, as much as a hop."""
+        body = bytes(self._buffer[: self._filled])
+        self._digests.update(memoryview(body))
+        self._stores.observe(Step.STREAM)
+        kept = self._digests.check(self._size, self._expected)
+        self._stores.observe(Step.CHECK)
+        self._stores.blobs.room(len(body))
+        fingerprint = self._stores.keys.fingerprint().update(body).digest()
+        return Content(
+            size=len(body),
+            md5=self._digests.md5.digest(),
+            checksums=kept,
+            identity=identity(self._stores, len(body), (fingerprint,)),
+            inline=body,
+        )
+
+    async def _take(self, chunk: memoryview) -> None:
+        self._size += len(chunk)
+        if self._size > self._limit:
+            raise _too_large(self._limit)
+        while chunk:
+            if self._filled == PIECE:
+                # Only now is it certain that the piece is not the body's last.
+                await self._flush(last=False)
+            taken = chunk[: PIECE - self._filled]
+            self._buffer[self._filled : self._filled + len(taken)] = taken
+            self._filled += len(taken)
+            chunk = chunk[len(taken) :]
+
+    async def _flush(self, *, last: bool) -> None:
+        """Hand the filled buffer to the threads, after they are done with the one before."""
+        await self._worked()
+        segment = self._segments[-1] if self._segments else None
+        if segment is None or segment.size == SEGMENT:
+            segment = _Segment(self._stores, await self._blob_id())
+            self._segments.append(segment)
+        full = segment.size + self._filled == SEGMENT
+        piece = memoryview(self._buffer)[: self._filled]
+        self._work = asyncio.ensure_future(self._process(segment, piece, last=last or full, more=not last))
+        self._buffer, self._spare = self._spare, self._buffer
+        self._filled = 0
+
+    async def _process(self, segment: _Segment, piece: memoryview, *, last: bool, more: bool) -> None:
+        stores = self._stores
+        room = len(piece) + TAG * frame_count(len(piece))
+        if len(self._sealed) < room:
+            self._sealed = bytearray(room)
+        out = memoryview(self._sealed)
+        digesting = asyncio.ensure_future(stores.working(lambda: self._digests.update(piece)))
+        try:
+            await stores.working(lambda: segment.append(piece, out, last=last))
+        finally:
+            await finished(digesting)
+            piece.release()
+        if last and more:
+            await self._settled_segment()
+            self._finishing = asyncio.ensure_future(self._finish(segment))
+
+    async def _finish(self, segment: _Segment) -> None:
+        """Steps 4 and 5 of a full segment that more bytes follow."""
+        await self._stores.working(segment.sync)
+        self._stores.observe(Step.SYNC)
+        await self._stores.working(segment.link)
+        self._stores.observe(Step.LINK)
+
+    async def _worked(self) -> None:
+        if self._work is not None:
+            await finished(self._work)
+
+    async def _settled_segment(self) -> None:
+        if self._finishing is not None:
+            await finished(self._finishing)
+
+    async def _settled(self) -> None:
+        await self._worked()
+        await self._settled_segment()
+
+    async def _blob_id(self) -> bytes:
+        """Step 1: the next id, committed as pending. Ids are committed many at a time for long bodies."""
+        if not self._free_ids:
+            announced = (self._expected.length or 0) - len(self.pending) * SEGMENT
+            count = max(1, min(IDS, -(-announced // SEGMENT) if announced > 0 else len(self.pending)))
+            ids = [self._stores.random(16) for _ in range(count)]
+            self.pending.extend(ids)
+            epoch, now = self._stores.epoch, self._stores.clock()
+            await self._stores.write(lambda tables: tables.blobs.add_pending(ids, epoch, now))
+            self._stores.observe(Step.PENDING)
+            self._free_ids = ids[::-1]
+        return self._free_ids.pop()
+
+
+def _too_large(limit: int) -> ServiceError:
+    return ServiceError("EntityTooLarge", "The body is larger than the largest allowed.", limit=limit)

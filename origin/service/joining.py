@@ -1,0 +1,122 @@
+"""What a multipart upload becomes: its parts checked and joined, in a snapshot, without a byte moved."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from origin.catalog.contract import Tables
+from origin.catalog.rows import BucketRow, ManifestRow, PartRow, UploadRow
+from origin.service.describe import Digests, digests_of
+from origin.service.ingest import identity
+from origin.service.model import CompletedPart, ServiceError
+from origin.service.source import INLINE
+from origin.service.stores import Stores
+from wire import checksums
+
+MOST_PARTS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """An object to be: `parts` are (manifest, size) in order, as of the upload's generation."""
+
+    bucket: BucketRow
+    upload: UploadRow
+    size: int
+    parts: tuple[tuple[int, int], ...]
+    identity: bytes
+    digests: Digests
+
+
+def join(
+    stores: Stores, tables: Tables, bucket: BucketRow, upload: UploadRow, named: Sequence[CompletedPart]
+) -> Joined:
+    """Check the named parts against those that were uploaded.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html. Raises ServiceError: InvalidPart,
+    InvalidPartOrder, EntityTooSmall, EntityTooLarge.
+    """
+    numbers = [part.number for part in named]
+    if any(later <= earlier for earlier, later in pairwise(numbers)):
+        raise ServiceError(
+            "InvalidPartOrder", "The list of parts was not in ascending order. Parts must be ordered by part number."
+        )
+    uploaded = {row.number: row for row in tables.uploads.parts(upload.id, 0, MOST_PARTS)}
+    rows: list[PartRow] = []
+    digests: list[Digests] = []
+    for part in named:
+        row = uploaded.get(part.number)
+        known = None if row is None else digests_of(stores, row)
+        if row is None or known is None or not _agrees(part, known):
+            raise ServiceError(
+                "InvalidPart",
+                "One or more of the specified parts could not be found. The part may not have been uploaded, or the"
+                " specified entity tag may not match the part's entity tag.",
+                part_number=part.number,
+                upload_id=upload.id,
+            )
+        rows.append(row)
+        digests.append(known)
+    for row in rows[:-1]:
+        if row.size < stores.settings.origin.min_part:
+            raise ServiceError(
+                "EntityTooSmall",
+                "Your proposed upload is smaller than the minimum allowed size",
+                part_number=row.number,
+                size=row.size,
+                limit=stores.settings.origin.min_part,
+            )
+    size = sum(row.size for row in rows)
+    if size > stores.settings.origin.max_object:
+        raise ServiceError("EntityTooLarge", "Your proposed upload exceeds the maximum allowed object size", size=size)
+    return Joined(
+        bucket=bucket,
+        upload=upload,
+        size=size,
+        parts=tuple((row.manifest, row.size) for row in rows),
+        identity=identity(stores, size, _fingerprints(stores, tables, rows)),
+        digests=_joined_digests(upload, rows, digests),
+    )
+
+
+def _agrees(named: CompletedPart, known: Digests) -> bool:
+    return named.etag.strip().strip('"') == known.etag and all(
+        known.checksums.get(name) == value for name, value in named.checksums.items()
+    )
+
+
+def _fingerprints(stores: Stores, tables: Tables, rows: Sequence[PartRow]) -> Iterator[bytes]:
+    """The fingerprints of all segments, in order; a small part kept in the catalog is one segment."""
+    for row in rows:
+        manifest: ManifestRow | None = tables.manifests.get(row.manifest)
+        assert manifest is not None
+        if manifest.inline is not None:
+            body = stores.keys.open(INLINE, manifest.seal_id, manifest.inline)
+            yield stores.keys.fingerprint().update(body).digest()
+        else:
+            yield from tables.manifests.fingerprints(row.manifest)
+
+
+def _joined_digests(upload: UploadRow, rows: Sequence[PartRow], digests: Sequence[Digests]) -> Digests:
+    """The ETag is the MD5 of the parts' MD5s, and their number; a checksum is made of the parts' where all have it.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html: composite checksums digest
+    the parts' digests and end in -N, full-object ones (CRCs only, CRC64NVME always) are those of the whole.
+    """
+    md5 = hashlib.md5(b"".join(bytes.fromhex(part.etag) for part in digests), usedforsecurity=False)
+    etag = f"{md5.hexdigest()}-{len(digests)}"
+    algorithm = checksums.for_name(upload.checksum_algorithm or "")
+    if algorithm is None or not all(algorithm.name in part.checksums for part in digests):
+        return Digests(etag, parts=len(digests))
+    values = [algorithm.decode(part.checksums[algorithm.name]) for part in digests]
+    kind = upload.checksum_type or ("FULL_OBJECT" if algorithm.name == "CRC64NVME" else "COMPOSITE")
+    if kind == "FULL_OBJECT" and algorithm.combiner is not None:
+        whole = values[0]
+        for value, row in zip(values[1:], rows[1:], strict=True):
+            whole = algorithm.combine(whole, value, row.size)
+        return Digests(etag, {algorithm.name: checksums.encode(whole)}, kind, len(digests))
+    composite = f"{algorithm.of(b''.join(values))}-{len(values)}"
+    return Digests(etag, {algorithm.name: composite}, "COMPOSITE", len(digests))

@@ -1,0 +1,147 @@
+"""What every room of the service shares: the two stores, the keys, threads, the clock, and the reads in progress.
+
+The rule of this file: blocking work leaves the event loop here and nowhere else, and errors of the stores become
+ServiceError here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from conf.schema import Settings
+from origin.blobs.contract import BlobError, BlobStore, StoreBusy, StoreFull
+from origin.catalog.contract import Catalog, CatalogError, CatalogFull, Tables
+from origin.seal.keyring import KeyRing, StoreKeys
+from origin.service.model import ServiceError
+from origin.service.steps import Observer
+
+T = TypeVar("T")
+
+READERS = 4
+"""Threads that read the catalog and open blobs; each keeps a connection."""
+WORKERS = 32
+"""Threads that hash, seal and sync. Most of the time they wait for the disk, so there are more than cores."""
+
+
+def refusal(error: Exception) -> ServiceError:
+    """What a client hears of a store's error: SlowDown where trying again soon helps."""
+    if isinstance(error, (CatalogFull, StoreFull)):
+        return ServiceError("InsufficientStorage", "There is not enough space left to store this.")
+    if isinstance(error, StoreBusy):
+        return ServiceError("SlowDown", "The server is short of resources. Try again soon.")
+    return ServiceError("InternalError", "The server could not store or read this.")
+
+
+class Reads:
+    """The reads in progress. Each is known by the last change that its snapshot may see."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._committed = 0
+        self._running: dict[object, int] = {}
+
+    def committed(self, mutation: int) -> None:
+        """A change is durable: snapshots that begin from now on see it."""
+        with self._lock:
+            self._committed = max(self._committed, mutation)
+
+    def begin(self) -> object:
+        """Announce a read, before its snapshot is taken. Returns what `end` takes."""
+        token = object()
+        with self._lock:
+            self._running[token] = self._committed
+        return token
+
+    def end(self, token: object) -> None:
+        """The read holds no file and needs none. May be called twice."""
+        with self._lock:
+            self._running.pop(token, None)
+
+    def oldest(self) -> int:
+        """What was removed in a change up to this one is out of sight of every read in progress."""
+        with self._lock:
+            return min(self._running.values(), default=self._committed)
+
+
+class Stores:
+    """Opened stores. Made by `Service.open`; `clock` gives seconds since 1970, `random` random bytes."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        catalog: Catalog,
+        blobs: BlobStore,
+        ring: KeyRing,
+        keys: StoreKeys,
+        *,
+        epoch: int,
+        clock: Callable[[], float],
+        observe: Observer,
+    ) -> None:
+        self.settings = settings
+        self.catalog = catalog
+        self.blobs = blobs
+        self.ring = ring
+        self.keys = keys
+        self.epoch = epoch
+        self.clock = clock
+        self.observe = observe
+        self.random = os.urandom
+        self.reads = Reads()
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="read")
+        self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="work")
+        self.reads.committed(catalog.read(lambda tables: tables.meta.mutations()))
+        catalog.on_commit(lambda _position, mutation: self.reads.committed(mutation))
+
+    async def write(self, function: Callable[[Tables], T]) -> T:
+        """Run a transaction function; returns after its commit. Raises what it raised, else ServiceError."""
+        try:
+            return await asyncio.wrap_future(self.catalog.write(function))
+        except CatalogError as error:
+            raise refusal(error) from error
+
+    async def read(self, function: Callable[[Tables], T]) -> T:
+        """Run a function in one snapshot, in a thread. Raises what it raised, else ServiceError."""
+        return await self.reading(lambda: self.catalog.read(function))
+
+    async def reading(self, function: Callable[[], T]) -> T:
+        """Run blocking work of a read in a thread."""
+        return await self._in_thread(self._readers, function)
+
+    async def working(self, function: Callable[[], T]) -> T:
+        """Run blocking work of a write in a thread."""
+        return await self._in_thread(self._workers, function)
+
+    async def _in_thread(self, pool: ThreadPoolExecutor, function: Callable[[], T]) -> T:
+        """A task cancelled meanwhile ends only after the thread did, so nothing happens behind its back."""
+        future = asyncio.get_running_loop().run_in_executor(pool, function)
+        try:
+            return await finished(future)
+        except (CatalogError, BlobError) as error:
+            raise refusal(error) from error
+
+    def close(self) -> None:
+        """Finish what is queued and close the stores."""
+        self._workers.shutdown()
+        self._readers.shutdown()
+        self.catalog.close()
+        self.blobs.close()
+
+
+async def finished(future: asyncio.Future[T]) -> T:
+    """The future's result. Where the waiting task is cancelled, that takes effect when the future is done."""
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        while not future.done():
+            waiting: Awaitable[object] = asyncio.wait([future])
+            try:
+                await waiting
+            except asyncio.CancelledError:
+                continue
+        raise
