@@ -1,17 +1,6 @@
 """Bodies on disk: one file for each, checked block by block before a byte leaves.
 
-The rule of this file: what `read` returns is what was once written, or it raises. A body of `length` bytes is
-
-    header    64 bytes   magic, version, salt, length, key, CRC-32 of these
-    body      length     at a fixed offset, so that a renderer or nginx can be pointed at it
-    table     4 × blocks CRC-32 of each block of 64 KiB, seeded with salt + number of the block
-    end       36 bytes   BLAKE3 of the body, CRC-32 of that
-
-CRC-32 guards the blocks: it finds every burst of up to 32 bits and all but 1 in 4·10⁹ of other accidents, and
-accident is what we guard against (who can write our files can write our code). It costs little: from the page cache
-a checked body is read at 2.7 GB/s and written at 1.5 (one core of a small virtual machine, November 2026). The seed
-finds whole blocks that are sound but belong elsewhere: pages of a file that had the inode before a power cut, or a
-table of zeros for a body of zeros. BLAKE3 names the content for ETags and is compared when a file is opened.
+The rule of this file: what `read` returns is what was once written, or it raises; how it can tell is in layout.py.
 
 A body grows in tmp/ and is renamed into bodies/ when complete. While it grows, other processes read it up to the
 length its writer has announced (`GrowingReader`); the rename does not disturb them, for the inode stays. Nothing
@@ -23,35 +12,36 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import secrets
-import struct
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, NoReturn, Protocol, Self
+from typing import NoReturn, Protocol, Self
 
 from blake3 import blake3
 
 from edge.cache.entry import BodyRef
+from edge.cache.layout import (
+    BLOCK,
+    GROWING,
+    NO_KEY,
+    Header,
+    blocks_of,
+    body_path,
+    describe,
+    file_size,
+    pack_end,
+    pack_header,
+    seed,
+    unpack_header,
+)
+from edge.cache.layout import BODY_OFFSET as BODY_OFFSET
 
-BLOCK = 64 * 1024
-"""Bytes that are checked together: what a small range costs to read."""
-BODY_OFFSET = 64
-"""Where a body begins in its file."""
 GROWTH = 1024 * 1024
 """How far ahead room is reserved while a body's length is unknown, in bytes."""
 STREAM = 4 * BLOCK
 """The pieces that `BodyReader.blocks` yields, in bytes."""
-
-_HEADER = struct.Struct("<8sIIQ32s4xI")
-_MAGIC = b"FacetBdy"
-_VERSION = 1
-_GROWING = 2**64 - 1
-_NO_KEY = bytes(32)
-_END = struct.Struct("<32sI")
-_KEY = re.compile(r"[0-9a-f]{64}")
 
 
 class NoSpace(Exception):
@@ -89,60 +79,6 @@ class Space(Protocol):
         """Remove a body and account for it."""
 
 
-class _Header(NamedTuple):
-    salt: int
-    length: int
-    key: bytes
-
-
-def file_size(length: int) -> int:
-    """The size of the file that holds a body of `length` bytes."""
-    return BODY_OFFSET + length + 4 * _blocks(length) + _END.size
-
-
-def _blocks(length: int) -> int:
-    return -(-length // BLOCK)
-
-
-def _seed(salt: int, block: int) -> int:
-    return (salt + block) & 0xFFFFFFFF
-
-
-def _pack_header(header: _Header) -> bytes:
-    packed = _HEADER.pack(_MAGIC, _VERSION, header.salt, header.length, header.key, 0)[:-4]
-    return packed + zlib.crc32(packed).to_bytes(4, "little")
-
-
-def _unpack_header(data: bytes) -> _Header | None:
-    """None where it is not a header of ours, of this version, whole."""
-    if len(data) != BODY_OFFSET:
-        return None
-    magic, version, salt, length, key, checksum = _HEADER.unpack(data)
-    if magic != _MAGIC or version != _VERSION or zlib.crc32(data[:-4]) != checksum:
-        return None
-    return _Header(salt, length, key)
-
-
-def body_path(folder: Path, key: str) -> Path:
-    """Where the body `key` lies below the edge's data folder. Raises ValueError where it is no body key."""
-    if _KEY.fullmatch(key) is None:
-        raise ValueError(f"{key!r} is not a body key: 64 hex digits")
-    return folder / "bodies" / key[:2] / key
-
-
-def sound_size(path: Path) -> int | None:
-    """The size of a file whose name, header and size agree; None for any other. Reads 64 bytes."""
-    try:
-        with path.open("rb", buffering=0) as file:
-            header = _unpack_header(file.read(BODY_OFFSET) or b"")
-            size = os.fstat(file.fileno()).st_size
-    except OSError:
-        return None
-    if header is None or header.key.hex() != path.name or file_size(header.length) != size:
-        return None
-    return size
-
-
 class BodyWriter:
     """A body being written: commit() keeps it; leaving its `with` block in any other way removes it.
 
@@ -160,12 +96,12 @@ class BodyWriter:
         self._reservation = reservation
         self._salt = secrets.randbits(32)
         self._table = bytearray()
-        self._checksum = _seed(self._salt, 0)
+        self._checksum = seed(self._salt, 0)
         self._digest = blake3()
         self._descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         self._open = True
         try:
-            _write(self._descriptor, _pack_header(_Header(self._salt, _GROWING, _NO_KEY)), 0)
+            _write(self._descriptor, pack_header(Header(self._salt, GROWING, NO_KEY)), 0)
         except OSError:
             self.abort()
             raise
@@ -201,7 +137,7 @@ class BodyWriter:
 
     def _end_block(self) -> None:
         self._table += self._checksum.to_bytes(4, "little")
-        self._checksum = _seed(self._salt, len(self._table) // 4)
+        self._checksum = seed(self._salt, len(self._table) // 4)
 
     def commit(self, key: str) -> BodyRef:
         """Keep the body under `key` (64 hex digits), in place of one that is there.
@@ -217,9 +153,8 @@ class BodyWriter:
             size = file_size(self.written)
             self._reservation.grow(size)
             digest = self._digest.digest()
-            end = _END.pack(digest, zlib.crc32(digest))
-            _write(self._descriptor, bytes(self._table) + end, BODY_OFFSET + self.written)
-            _write(self._descriptor, _pack_header(_Header(self._salt, self.written, bytes.fromhex(key))), 0)
+            _write(self._descriptor, bytes(self._table) + pack_end(digest), BODY_OFFSET + self.written)
+            _write(self._descriptor, pack_header(Header(self._salt, self.written, bytes.fromhex(key))), 0)
             final.parent.mkdir(mode=0o700, exist_ok=True)
             self.path.rename(final)
         except BaseException:
@@ -281,14 +216,14 @@ class BodyReader:
             raise ValueError(f"bytes {start} to {stop} of a body of {self.ref.length}")
         if start == stop:
             return b""
-        first, last = start // BLOCK, _blocks(stop)
+        first, last = start // BLOCK, blocks_of(stop)
         data = self._whole(BODY_OFFSET + first * BLOCK, min(last * BLOCK, self.ref.length) - first * BLOCK)
         table = self._whole(BODY_OFFSET + self.ref.length + 4 * first, 4 * (last - first))
         view = memoryview(data)
         for number in range(last - first):
             block = view[number * BLOCK : (number + 1) * BLOCK]
             expected = int.from_bytes(table[number * 4 : number * 4 + 4], "little")
-            if zlib.crc32(block, _seed(self._salt, first + number)) != expected:
+            if zlib.crc32(block, seed(self._salt, first + number)) != expected:
                 self._damaged(f"block {first + number}")
         skipped = start - first * BLOCK
         return data if len(data) == stop - start else data[skipped : skipped + stop - start]
@@ -344,7 +279,7 @@ class GrowingReader:
         self.path = path
         self._offset = offset
         self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-        if _unpack_header(os.pread(self._descriptor, BODY_OFFSET, 0)) is None:
+        if unpack_header(os.pread(self._descriptor, BODY_OFFSET, 0)) is None:
             os.close(self._descriptor)
             raise Damaged(f"{path} is not a body")
 
@@ -404,7 +339,7 @@ class BodyStore:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
             return None
-        found = _describe(descriptor, ref.key)
+        found = describe(descriptor, ref.key)
         if found is None:
             self.discard(ref.key)
         elif found[0] == ref:
@@ -419,18 +354,3 @@ class BodyStore:
         else:
             with contextlib.suppress(OSError):
                 body_path(self._folder, key).unlink(missing_ok=True)
-
-
-def _describe(descriptor: int, key: str) -> tuple[BodyRef, int] | None:
-    """What an open file holds, and its salt; None where it is not a sound body of that key. Its blocks are not read."""
-    try:
-        header = _unpack_header(os.pread(descriptor, BODY_OFFSET, 0))
-        size = os.fstat(descriptor).st_size
-        if header is None or header.key.hex() != key or size != file_size(header.length):
-            return None
-        digest, checksum = _END.unpack(os.pread(descriptor, _END.size, size - _END.size))
-    except (OSError, struct.error):
-        return None
-    if zlib.crc32(digest) != checksum:
-        return None
-    return BodyRef(key=key, length=header.length, digest=digest.hex()), header.salt

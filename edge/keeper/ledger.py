@@ -20,7 +20,8 @@ from typing import NamedTuple, Self
 
 import structlog
 
-from edge.cache.files import NoSpace, body_path, sound_size
+from edge.cache.files import NoSpace
+from edge.cache.layout import body_path, sound_size
 from edge.cache.records import LEAST_LIMIT
 from edge.cache.s3fifo import S3Fifo
 from edge.keeper.metrics import Metrics

@@ -15,18 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.cache.entry import BodyRef, name_hash
-from edge.cache.files import (
-    BLOCK,
-    BODY_OFFSET,
-    BodyReader,
-    BodyStore,
-    Damaged,
-    GrowingReader,
-    WrongLength,
-    body_path,
-    file_size,
-    sound_size,
-)
+from edge.cache.files import BodyReader, BodyStore, Damaged, GrowingReader, WrongLength
+from edge.cache.layout import BLOCK, BODY_OFFSET, body_path, file_size, sound_size
 from tests.edge.cache.samples import Unbounded
 
 KEY = name_hash("body")

@@ -18,7 +18,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from edge.cache.entry import BodyRef, name_hash
 from edge.cache.epochs import Epochs
-from edge.cache.files import BodyStore, BodyWriter, NoSpace, body_path
+from edge.cache.files import BodyStore, BodyWriter, NoSpace
+from edge.cache.layout import body_path
 from edge.cache.records import RecordStore
 from edge.keeper.ledger import UNIT, FolderInUse, Ledger, shares
 from edge.keeper.metrics import Metrics
