@@ -379,11 +379,15 @@ class Settings(_Section):
 
     @model_validator(mode="after")
     def consistent(self) -> Self:
-        """Both halves of the root key or none; no two sites on one host and prefix."""
+        """Both halves of the root key or none; no two sites of one name, or on one host and prefix."""
         if (self.root_access_key is None) != (self.root_secret_key is None):
             raise ValueError("root_access_key and root_secret_key must be given together")
         seen: set[tuple[str, str]] = set()
+        names = {"default"}  # the site of every other host (edge/policy/sites.py)
         for site in self.sites:
+            if site.name in names:
+                raise ValueError(f"sites has two entries named {site.name} (default is always taken)")
+            names.add(site.name)
             if (site.host, site.prefix) in seen:
                 raise ValueError(f"sites has two entries for {site.host}{site.prefix}")
             seen.add((site.host, site.prefix))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -115,6 +116,13 @@ def accept_class(accept: str | None, transformed_by_cdn: bool = False) -> Accept
     """
     if not accept or transformed_by_cdn:
         return OWN
+    return _remembered(accept) if len(accept) <= _USUAL else _classified(accept)
+
+
+_USUAL: Final = 512  # characters; browsers send up to 200. Longer ones are not worth the memory.
+
+
+def _classified(accept: str) -> AcceptClass:
     ranges = parse_accept(accept)
     named = [modern for modern in _MODERN if names(ranges, MEDIA_TYPES[modern])]
     if not named:
@@ -129,6 +137,9 @@ def accept_class(accept: str | None, transformed_by_cdn: bool = False) -> Accept
 
     classes = tuple(offers(source) for source in SOURCE_FORMATS)
     return AcceptClass(classes) if any(classes) else OWN
+
+
+_remembered = lru_cache(maxsize=1024)(_classified)
 
 
 # What each output format can do.
