@@ -16,7 +16,7 @@ def table(rows: Sequence[Row], edge: str) -> Table:
     """Who asked, URL, type, pixels, bytes, saved, cold ms, hit ms, Cache-Status; wrong rows are marked."""
     made = Table(
         title=f"Read through the edge at {edge}",
-        caption="cold is the first time anybody needed that answer; – means another reader's answer was the same one",
+        caption="cold: the first time anybody asked for it; – where it was there already, because of another reader",
         header_style="bold",
         pad_edge=False,
     )

@@ -105,7 +105,7 @@ class Front:
         command += ["--cacert", str(self.authority), "--resolve", f"{host}:{self.https}:127.0.0.1"]
         command += ["--dump-header", str(head), "--output", str(body), *options, url]
         subprocess.run(command, check=True, timeout=90)
-        status, *lines = head.read_text("utf-8").strip().split("\r\n\r\n")[-1].split("\r\n")
+        status, *lines = head.read_bytes().decode().strip().split("\r\n\r\n")[-1].split("\r\n")
         assert status.startswith("HTTP/2 ")
         fields = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         return int(status.split()[1]), fields, body.read_bytes() if body.exists() else b""
