@@ -1,0 +1,72 @@
+"""The HTTP server below the protocols: aiohttp's low-level server with limits, and S3's words for what is not HTTP.
+
+The rule of this file: limits that hold for every request, before any protocol sees it. Bodies are never
+decompressed: what was sent is what is stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+from aiohttp.web import BaseRequest, RequestHandler, Response, Server, StreamResponse
+
+from origin.api.s3 import errors
+from origin.api.s3.call import XML_TYPE
+from origin.api.s3.reply import Ids
+
+MAX_TARGET = 16 * 1024
+"""The longest request target, in bytes: a key of 1,024 bytes is 3,072 when encoded, a presigned query up to 8 KiB."""
+MAX_HEADER = 16 * 1024
+"""The longest header line, in bytes: 2 KiB of metadata, encoded, is the longest that is meant."""
+MAX_HEADERS = 128
+IDLE = 75.0
+"""How long a connection may be silent, or take for a request's head, in seconds; nginx closes its own after 60."""
+LINGER = 5.0
+"""How long an unread body is drained before the connection is closed, in seconds."""
+
+Handler = Callable[[BaseRequest], Awaitable[StreamResponse]]
+
+
+class Connection(RequestHandler):
+    """One client connection; a request that is not HTTP gets an S3 error and the connection ends."""
+
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> StreamResponse:
+        """The answer to bytes that the HTTP parser refused, or to a handler that failed."""
+        if request.writer.output_size > 0:
+            raise ConnectionError("the head of another answer is out already")
+        structlog.get_logger().info("request refused", client=request.remote, reason=str(message or exc)[:200])
+        ids = Ids.new()
+        code, text = ("InvalidRequest", "The request is not valid HTTP.")
+        if status >= 500:
+            code, text = "InternalError", "We encountered an internal error. Please try again."
+        body = errors.document(code, text, {}, resource="", request_id=ids.request, host_id=ids.host)
+        response = Response(status=errors.STATUS[code], headers={**XML_TYPE, **ids.headers()}, body=body)
+        response.force_close()
+        return response
+
+
+class Listener(Server):
+    """Makes a `Connection` of every client. To be given to `loop.create_server`."""
+
+    def __call__(self) -> RequestHandler:
+        return Connection(
+            self,
+            loop=asyncio.get_running_loop(),
+            keepalive_timeout=IDLE,
+            access_log=None,  # type: ignore[arg-type]  # aiohttp takes None for no access log
+            max_line_size=MAX_TARGET,
+            max_field_size=MAX_HEADER,
+            max_headers=MAX_HEADERS,
+            lingering_time=LINGER,
+            auto_decompress=False,
+        )

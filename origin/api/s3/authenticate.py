@@ -1,0 +1,83 @@
+"""Who asks: from a request's signature to a Caller.
+
+The rule of this file: nobody is believed before their signature is verified. A request without a signature is
+anonymous; a request with a wrong one is refused, never treated as anonymous.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from origin.api.peer import Peer
+from origin.service.keys import Keys
+from origin.service.model import Caller, Permission
+from wire import sigv4
+from wire.checksums import for_header
+from wire.refusals import Refusal
+
+ACCESS_HEADER = "x-facet-access"
+"""With the value "key", an edge key is answered with its own rights instead of anonymous ones."""
+
+_HOISTED = re.compile(
+    r"x-amz-(?!(?:algorithm|credential|date|expires|signedheaders|signature|content-sha256|security-token)$)"
+    r"[a-z0-9-]+|content-type|content-length|content-md5"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A verified request: who sent it, what stands for its body, and what verifies the chunks of a signed stream."""
+
+    caller: Caller
+    payload: str
+    chain: sigv4.SignatureChain | None
+
+    @property
+    def signed(self) -> bool:
+        """Whether the request carried a signature."""
+        return self.chain is not None
+
+
+async def authenticate(
+    claim: sigv4.Claim | None, headers: Mapping[str, str], peer: Peer, keys: Keys, *, now: float, skew: float
+) -> Identity:
+    """Verify a claim (None is anonymous) with the key it names.
+
+    Raises Refusal: InvalidAccessKeyId, and all that `sigv4.verify` raises.
+    """
+    if claim is None:
+        payload = headers.get("x-amz-content-sha256", sigv4.UNSIGNED_PAYLOAD)
+        return Identity(Caller(address=peer.address, secure=peer.secure), payload, None)
+    found = await keys.secret(claim.access_key)
+    if found is None:
+        raise Refusal(
+            "InvalidAccessKeyId",
+            "The AWS Access Key Id you provided does not exist in our records.",
+            AWSAccessKeyId=claim.access_key,
+        )
+    key, secret = found
+    chain = sigv4.verify(claim, secret, now=now, skew=skew)
+    anonymous_view = Permission.EDGE in key.permissions and headers.get(ACCESS_HEADER) != "key"
+    caller = Caller(key=key, anonymous_view=anonymous_view, address=peer.address, secure=peer.secure)
+    return Identity(caller, claim.payload, chain)
+
+
+def hoisted(query: Mapping[str, str]) -> dict[str, str]:
+    """The headers that a presigned URL carries in its query, by lower-case name.
+
+    SDKs hoist x-amz-* headers there, ejabberd Content-Type and Content-Length too; the signature covers the query.
+    A checksum of nothing is left out: the JS SDK computes it before there is a body.
+    """
+    found: dict[str, str] = {}
+    for name, value in query.items():
+        lower = name.lower()
+        if _HOISTED.fullmatch(lower) and not _is_empty_checksum(lower, value):
+            found[lower] = value
+    return found
+
+
+def _is_empty_checksum(name: str, value: str) -> bool:
+    algorithm = for_header(name)
+    return algorithm is not None and value == algorithm.of(b"")

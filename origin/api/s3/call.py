@@ -1,0 +1,76 @@
+"""What a handler gets and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from conf.schema import Origin
+from origin.api.s3 import xml
+from origin.api.s3.body import Body
+from origin.api.s3.hosts import Hosts
+from origin.service.model import Caller
+from origin.service.operations import Operation
+from origin.service.reading import Reading
+from origin.service.service import Service
+from wire.refusals import Refusal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One authenticated request. Headers are by lower-case name and include those hoisted into a signed query."""
+
+    service: Service
+    settings: Origin
+    hosts: Hosts
+    operation: Operation
+    bucket: str
+    key: str
+    query: Mapping[str, str]
+    headers: Mapping[str, str]
+    caller: Caller
+    signed: bool
+    body: Body
+    location: str
+    """The raw path as sent."""
+
+    def integer(self, name: str, default: int, largest: int = 2_147_483_647) -> int:
+        """A numeric query parameter between 0 and `largest`. Raises Refusal (InvalidArgument)."""
+        value = self.query.get(name)
+        if not value:
+            return default
+        if not (value.isascii() and value.isdigit() and len(value) <= 10) or int(value) > largest:
+            raise Refusal(
+                "InvalidArgument",
+                f"Argument {name} must be an integer between 0 and {largest}",
+                ArgumentName=name,
+                ArgumentValue=value,
+            )
+        return int(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A result that may take long: the client is kept waiting with white space inside a 200."""
+
+    result: Awaitable[bytes]
+    """The root element, without prolog."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A status, headers, and a body: bytes, a read in progress, or something pending."""
+
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | Reading | Pending = b""
+
+
+Handler = Callable[[Call], Awaitable[Answer]]
+
+XML_TYPE = {"Content-Type": "application/xml"}
+
+
+def xml_answer(root: str, items: list[xml.Item]) -> Answer:
+    """200 with a document in S3's namespace."""
+    return Answer(200, XML_TYPE, xml.document(root, items))

@@ -1,0 +1,110 @@
+"""S3's errors: the status of each code, and the XML that carries it.
+
+The rule of this file: a code that is raised anywhere has a row here; a code without a row is our mistake and is
+answered as 500. https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from origin.api.s3 import xml
+
+STATUS: dict[str, int] = {
+    "AccessDenied": 403,
+    "AccessControlListNotSupported": 400,
+    "AuthorizationHeaderMalformed": 400,
+    "AuthorizationQueryParametersError": 400,
+    "BadDigest": 400,
+    "BucketAlreadyExists": 409,
+    "BucketAlreadyOwnedByYou": 409,
+    "BucketNotEmpty": 409,
+    "ConditionalRequestConflict": 409,
+    "EntityTooLarge": 400,
+    "EntityTooSmall": 400,
+    "IllegalLocationConstraintException": 400,
+    "IncompleteBody": 400,
+    "InsufficientStorage": 507,
+    "InternalError": 500,
+    "InvalidAccessKeyId": 403,
+    "InvalidArgument": 400,
+    "InvalidBucketName": 400,
+    "InvalidChunkSizeError": 403,
+    "InvalidDigest": 400,
+    "InvalidLocationConstraint": 400,
+    "InvalidPart": 400,
+    "InvalidPartNumber": 416,
+    "InvalidPartOrder": 400,
+    "InvalidRange": 416,
+    "InvalidRequest": 400,
+    "InvalidStorageClass": 400,
+    "InvalidURI": 400,
+    "KeyExists": 409,
+    "KeyTooLongError": 400,
+    "MalformedACLError": 400,
+    "MalformedTrailerError": 400,
+    "MalformedXML": 400,
+    "MaxMessageLengthExceeded": 400,
+    "MetadataTooLarge": 400,
+    "MethodNotAllowed": 405,
+    "MissingContentLength": 411,
+    "MissingRequestBodyError": 400,
+    "MissingSecurityHeader": 400,
+    "NoSuchBucket": 404,
+    "NoSuchBucketPolicy": 404,
+    "NoSuchCORSConfiguration": 404,
+    "NoSuchConfiguration": 404,
+    "NoSuchKey": 404,
+    "NoSuchLifecycleConfiguration": 404,
+    "NoSuchObjectLockConfiguration": 404,
+    "NoSuchPublicAccessBlockConfiguration": 404,
+    "NoSuchTagSet": 404,
+    "NoSuchUpload": 404,
+    "NoSuchVersion": 404,
+    "NoSuchWebsiteConfiguration": 404,
+    "NotImplemented": 501,
+    "ObjectLockConfigurationNotFoundError": 404,
+    "OperationAborted": 409,
+    "OwnershipControlsNotFoundError": 404,
+    "PreconditionFailed": 412,
+    "ReplicationConfigurationNotFoundError": 404,
+    "RequestHeaderSectionTooLarge": 400,
+    "RequestTimeTooSkewed": 403,
+    "RequestTimeout": 400,
+    "ServerSideEncryptionConfigurationNotFoundError": 404,
+    "ServiceUnavailable": 503,
+    "SignatureDoesNotMatch": 403,
+    "SlowDown": 503,
+    "TooManyBuckets": 400,
+    "URITooLong": 414,
+    "XAmzContentSHA256Mismatch": 400,
+}
+
+# How the details that the service names are spelled in S3's error XML.
+_SPELLING = {
+    "bucket": "BucketName",
+    "key": "Key",
+    "upload_id": "UploadId",
+    "argument": "ArgumentName",
+    "value": "ArgumentValue",
+    "size": "ActualObjectSize",
+    "limit": "MaxSizeAllowed",
+}
+
+
+def document(
+    code: str, message: str, detail: Mapping[str, str | int], *, resource: str, request_id: str, host_id: str
+) -> bytes:
+    """The error's XML. It has no namespace, as AWS's has none."""
+    return xml.document(
+        "Error",
+        [
+            ("Code", code),
+            ("Message", message),
+            *((_SPELLING.get(name, name), value) for name, value in detail.items()),
+            ("Resource", resource),
+            ("RequestId", request_id),
+            ("HostId", host_id),
+        ],
+        namespace=None,
+    )

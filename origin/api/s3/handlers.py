@@ -1,0 +1,36 @@
+"""Which function answers which row of the operation table.
+
+The rule of this file: every supported operation has exactly one handler, and a handler exists only for a supported
+operation; a test holds the two tables against each other.
+"""
+
+from __future__ import annotations
+
+from origin.api.s3 import buckets, copies, deletes, grants, listing, objects, uploads
+from origin.api.s3.call import Handler
+
+HANDLERS: dict[str, Handler] = {
+    "ListBuckets": buckets.list_buckets,
+    "CreateBucket": buckets.create_bucket,
+    "HeadBucket": buckets.head_bucket,
+    "DeleteBucket": buckets.delete_bucket,
+    "GetBucketLocation": buckets.get_bucket_location,
+    "GetBucketAcl": grants.get_bucket_acl,
+    "PutBucketAcl": grants.put_bucket_acl,
+    "ListObjects": listing.list_objects,
+    "ListObjectsV2": listing.list_objects_v2,
+    "DeleteObjects": deletes.delete_objects,
+    "GetObject": objects.get_object,
+    "HeadObject": objects.head_object,
+    "PutObject": objects.put_object,
+    "CopyObject": copies.copy_object,
+    "DeleteObject": objects.delete_object,
+    "GetObjectAcl": grants.get_object_acl,
+    "PutObjectAcl": grants.put_object_acl,
+    "CreateMultipartUpload": uploads.create_upload,
+    "UploadPart": uploads.upload_part,
+    "ListParts": uploads.list_parts,
+    "CompleteMultipartUpload": uploads.complete_upload,
+    "AbortMultipartUpload": uploads.abort_upload,
+    "ListMultipartUploads": uploads.list_uploads,
+}

@@ -1,0 +1,79 @@
+"""What AWS answers about things that are not configured.
+
+The rule of this file: a probe is a read of a setting that this server does not have yet. Whoever may see the bucket
+(or object) gets AWS's answer for a bucket where it was never set; nothing else is ever answered from here.
+https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from origin.api.s3 import xml
+from origin.api.s3.call import Answer, Call, xml_answer
+from origin.service.operations import Level
+from wire.refusals import Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Empty:
+    """The document of a setting that has a neutral value."""
+
+    root: str
+    items: list[xml.Item] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """The error of a setting that does not exist until it is made."""
+
+    code: str
+    message: str
+
+
+PROBES: dict[str, Empty | Missing] = {
+    "GetBucketVersioning": Empty("VersioningConfiguration"),
+    "GetBucketLogging": Empty("BucketLoggingStatus"),
+    "GetBucketNotificationConfiguration": Empty("NotificationConfiguration"),
+    "GetBucketAccelerateConfiguration": Empty("AccelerateConfiguration"),
+    "GetBucketRequestPayment": Empty("RequestPaymentConfiguration", [("Payer", "BucketOwner")]),
+    "GetObjectTagging": Empty("Tagging", [("TagSet", [])]),
+    "GetBucketLifecycleConfiguration": Missing(
+        "NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist"
+    ),
+    "GetBucketCors": Missing("NoSuchCORSConfiguration", "The CORS configuration does not exist"),
+    "GetBucketPolicy": Missing("NoSuchBucketPolicy", "The bucket policy does not exist"),
+    "GetBucketPolicyStatus": Missing("NoSuchBucketPolicy", "The bucket policy does not exist"),
+    "GetBucketTagging": Missing("NoSuchTagSet", "The TagSet does not exist"),
+    "GetBucketEncryption": Missing(
+        "ServerSideEncryptionConfigurationNotFoundError", "The server side encryption configuration was not found"
+    ),
+    "GetObjectLockConfiguration": Missing(
+        "ObjectLockConfigurationNotFoundError", "Object Lock configuration does not exist for this bucket"
+    ),
+    "GetObjectRetention": Missing("InvalidRequest", "Bucket is missing Object Lock Configuration"),
+    "GetObjectLegalHold": Missing("InvalidRequest", "Bucket is missing Object Lock Configuration"),
+    "GetBucketWebsite": Missing(
+        "NoSuchWebsiteConfiguration", "The specified bucket does not have a website configuration"
+    ),
+    "GetBucketReplication": Missing(
+        "ReplicationConfigurationNotFoundError", "The replication configuration was not found"
+    ),
+    "GetBucketOwnershipControls": Missing(
+        "OwnershipControlsNotFoundError", "The bucket ownership controls were not found"
+    ),
+    "GetPublicAccessBlock": Missing(
+        "NoSuchPublicAccessBlockConfiguration", "The public access block configuration was not found"
+    ),
+}
+
+
+async def answer(call: Call, probe: Empty | Missing) -> Answer:
+    """Answer one probe. Raises Refusal with the setting's own code; ServiceError as reading the resource does."""
+    if call.operation.level is Level.OBJECT:
+        await call.service.objects.head(call.caller, call.bucket, call.key, call.query.get("versionId"))
+    else:
+        await call.service.buckets.location(call.caller, call.bucket)
+    if isinstance(probe, Missing):
+        raise Refusal(probe.code, probe.message, BucketName=call.bucket)
+    return xml_answer(probe.root, probe.items)

@@ -1,0 +1,207 @@
+"""Multipart uploads as S3 spells them. https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html"""
+
+from __future__ import annotations
+
+from origin.api.s3 import headers as fields
+from origin.api.s3 import xml
+from origin.api.s3.call import Answer, Call, Pending, xml_answer
+from origin.api.s3.grants import asked_acl, owner_items
+from origin.api.s3.listing import common_prefixes, speller
+from origin.service.model import CompletedPart, CreateUploadRequest, PartInfo, UploadInfo
+from wire.checksums import ALGORITHMS, for_name
+from wire.dates import iso8601
+from wire.refusals import Refusal
+
+MAX_PARTS = 10_000
+MAX_PAGE = 1000
+MAX_BODY = 4 * 1024 * 1024
+CHECKSUM_TYPES = frozenset({"COMPOSITE", "FULL_OBJECT"})
+
+
+async def create_upload(call: Call) -> Answer:
+    """CreateMultipartUpload."""
+    fields.refuse_unsupported(call.headers)
+    algorithm, kind = _checksum_choice(call)
+    upload = await call.service.uploads.create(
+        call.caller,
+        CreateUploadRequest(
+            bucket=call.bucket,
+            key=call.key,
+            content_type=fields.content_type(call.headers),
+            headers=fields.kept(call.headers),
+            metadata=fields.metadata(call.headers),
+            acl=asked_acl(call.headers, call.caller.owner) or "private",
+            storage_class=fields.storage_class(call.headers) or "STANDARD",
+            checksum_algorithm=algorithm,
+            checksum_type=kind,
+        ),
+    )
+    answer = xml_answer(
+        "InitiateMultipartUploadResult",
+        [("Bucket", call.bucket), ("Key", call.key), ("UploadId", upload.upload_id)],
+    )
+    shown = {"x-amz-checksum-algorithm": upload.checksum_algorithm, "x-amz-checksum-type": upload.checksum_type}
+    return Answer(200, {**answer.headers, **{name: value for name, value in shown.items() if value}}, answer.body)
+
+
+async def upload_part(call: Call) -> Answer:
+    """UploadPart. Its size is checked before the body is asked for."""
+    fields.refuse_unsupported(call.headers)
+    number = _number(call)
+    call.body.demand_length(min(call.settings.max_put, call.settings.max_object))
+    part = await call.service.uploads.put_part(
+        call.caller, call.bucket, call.key, call.query["uploadId"], number, call.body.expected(), aiter(call.body)
+    )
+    return Answer(200, {"ETag": fields.quoted(part.etag), **fields.of_checksums(part.checksums)})
+
+
+async def list_parts(call: Call) -> Answer:
+    """ListParts."""
+    marker = call.integer("part-number-marker", 0)
+    limit = min(call.integer("max-parts", MAX_PAGE), MAX_PAGE)
+    page = await call.service.uploads.list_parts(
+        call.caller, call.bucket, call.key, call.query["uploadId"], marker=marker, max_parts=limit
+    )
+    owner = owner_items(page.upload.owner)
+    parts: list[xml.Item] = [("Part", _part(part)) for part in page.parts]
+    return xml_answer(
+        "ListPartsResult",
+        [
+            ("Bucket", call.bucket),
+            ("Key", call.key),
+            ("UploadId", page.upload.upload_id),
+            ("PartNumberMarker", marker),
+            ("NextPartNumberMarker", page.next_marker),
+            ("MaxParts", limit),
+            ("IsTruncated", page.truncated),
+            *parts,
+            ("Initiator", owner),
+            ("Owner", owner),
+            ("StorageClass", page.upload.storage_class),
+            ("ChecksumAlgorithm", page.upload.checksum_algorithm),
+            ("ChecksumType", page.upload.checksum_type),
+        ],
+    )
+
+
+async def complete_upload(call: Call) -> Answer:
+    """CompleteMultipartUpload. Checking may take long, so the client is kept waiting inside the 200."""
+    root = xml.parse(await call.body.read(MAX_BODY), "CompleteMultipartUpload")
+    parts = [_completed(element) for element in root.all("Part")]
+    if not parts or len(parts) > MAX_PARTS:
+        raise xml.malformed()
+    size = call.headers.get("x-amz-mp-object-size", "")
+
+    async def completed() -> bytes:
+        info = await call.service.uploads.complete(
+            call.caller, call.bucket, call.key, call.query["uploadId"], parts,
+            conditions=fields.write_conditions(call.headers),
+            expected_size=int(size) if size.isascii() and size.isdigit() else None,
+        )  # fmt: skip
+        checksums: list[xml.Item] = [(f"Checksum{name}", value) for name, value in info.checksums.items()]
+        return xml.element(
+            "CompleteMultipartUploadResult",
+            [
+                ("Location", call.location),
+                ("Bucket", call.bucket),
+                ("Key", call.key),
+                ("ETag", fields.quoted(info.etag)),
+                *checksums,
+                ("ChecksumType", info.checksum_type if checksums else None),
+            ],
+        )
+
+    return Answer(200, {"Content-Type": "application/xml"}, Pending(completed()))
+
+
+async def abort_upload(call: Call) -> Answer:
+    """AbortMultipartUpload."""
+    await call.service.uploads.abort(call.caller, call.bucket, call.key, call.query["uploadId"])
+    return Answer(204)
+
+
+async def list_uploads(call: Call) -> Answer:
+    """ListMultipartUploads."""
+    encoding, spell = speller(call)
+    names = ("prefix", "delimiter", "key-marker", "upload-id-marker")
+    prefix, delimiter, key_marker, upload_marker = (call.query.get(name, "") for name in names)
+    limit = min(call.integer("max-uploads", MAX_PAGE), MAX_PAGE)
+    page = await call.service.uploads.list_uploads(
+        call.caller, call.bucket, prefix=prefix, delimiter=delimiter, key_marker=key_marker,
+        upload_marker=upload_marker, max_uploads=limit,
+    )  # fmt: skip
+    uploads: list[xml.Item] = [("Upload", _upload(upload, spell(upload.key))) for upload in page.uploads]
+    return xml_answer(
+        "ListMultipartUploadsResult",
+        [
+            ("Bucket", call.bucket),
+            ("KeyMarker", spell(key_marker)),
+            ("UploadIdMarker", upload_marker),
+            ("NextKeyMarker", None if page.next_key_marker is None else spell(page.next_key_marker)),
+            ("NextUploadIdMarker", page.next_upload_marker),
+            ("Delimiter", spell(delimiter) or None),
+            ("Prefix", spell(prefix)),
+            ("MaxUploads", limit),
+            ("IsTruncated", page.truncated),
+            *uploads,
+            *common_prefixes(page.prefixes, spell),
+            ("EncodingType", encoding),
+        ],
+    )
+
+
+def _number(call: Call) -> int:
+    value = call.query.get("partNumber", "")
+    if not (value.isascii() and value.isdigit() and len(value) <= 5 and 1 <= int(value) <= MAX_PARTS):
+        raise Refusal(
+            "InvalidArgument",
+            f"Part number must be an integer between 1 and {MAX_PARTS}, inclusive",
+            ArgumentName="partNumber",
+            ArgumentValue=value,
+        )
+    return int(value)
+
+
+def _checksum_choice(call: Call) -> tuple[str | None, str | None]:
+    """The checksum algorithm and type that an upload fixes. Raises Refusal (InvalidRequest)."""
+    name = call.headers.get("x-amz-checksum-algorithm")
+    kind = call.headers.get("x-amz-checksum-type")
+    algorithm = for_name(name) if name else None
+    if name and algorithm is None:
+        raise Refusal("InvalidRequest", "Checksum algorithm provided is unsupported. Please try again with any of the "
+                      f"valid types: [{', '.join(ALGORITHMS)}]")  # fmt: skip
+    if kind is not None and (kind not in CHECKSUM_TYPES or algorithm is None):
+        raise Refusal("InvalidRequest", "Value for x-amz-checksum-type header is invalid.")
+    return (algorithm.name if algorithm else None), kind
+
+
+def _completed(element: xml.Element) -> CompletedPart:
+    number = element.require("PartNumber").strip()
+    if not (number.isascii() and number.isdigit() and len(number) <= 6):
+        raise xml.malformed()
+    checksums = {name: value for name in ALGORITHMS if (value := element.value(f"Checksum{name}"))}
+    return CompletedPart(number=int(number), etag=element.require("ETag").strip(), checksums=checksums)
+
+
+def _part(part: PartInfo) -> list[xml.Item]:
+    return [
+        ("PartNumber", part.number),
+        ("LastModified", iso8601(part.last_modified)),
+        ("ETag", fields.quoted(part.etag)),
+        ("Size", part.size),
+        *((f"Checksum{name}", value) for name, value in part.checksums.items()),
+    ]
+
+
+def _upload(upload: UploadInfo, key: str) -> list[xml.Item]:
+    owner = owner_items(upload.owner)
+    return [
+        ("Key", key),
+        ("UploadId", upload.upload_id),
+        ("Initiator", owner),
+        ("Owner", owner),
+        ("StorageClass", upload.storage_class),
+        ("Initiated", iso8601(upload.initiated)),
+        ("ChecksumAlgorithm", upload.checksum_algorithm),
+        ("ChecksumType", upload.checksum_type),
+    ]

@@ -1,0 +1,52 @@
+"""Settings → one origin process: listener, administration, collection, and an orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+import structlog
+
+from conf.ready import announce
+from conf.schema import Settings
+from conf.sockets import bind, bound_address
+from origin.admin import AdminSocket
+from origin.api.listener import Listener
+from origin.api.s3.endpoint import Endpoint
+from origin.jobs import collect
+from origin.service.service import Service
+
+DRAIN = 10.0
+"""How long requests in progress may take once the process is told to stop, in seconds."""
+CLOSING = 1.0
+"""How long what is still running after that may take to notice that it is cancelled, in seconds."""
+BACKLOG = 1024
+
+
+async def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT, then drain. Raises StartError where a start cannot go on."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    sock = bind(settings.origin.listen, "origin.listen")
+    service = await Service.open(settings)
+    collector = asyncio.create_task(collect.run(service.stores))
+    try:
+        endpoint = Endpoint(service, settings)
+        listener = Listener(endpoint.handle)
+        async with AdminSocket(service, settings.origin_data):
+            server = await loop.create_server(listener, sock=sock, backlog=BACKLOG)
+            url = f"http://{bound_address(sock)}"
+            structlog.get_logger().info("origin listens", url=url)
+            announce("origin", url=url)
+            await stop.wait()
+            structlog.get_logger().info("origin stops")
+            server.close()
+            # aiohttp's own shutdown stops reading at once, so uploads in progress end before it.
+            await endpoint.drain(DRAIN)
+            await listener.shutdown(CLOSING)
+    finally:
+        collector.cancel()
+        await asyncio.gather(collector, return_exceptions=True)
+        await service.close()
