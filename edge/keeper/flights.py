@@ -64,7 +64,7 @@ class StreamFlight(Flight[Landing], Generic[Head, Landing]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._head: asyncio.Future[Head] = asyncio.get_running_loop().create_future()
+        self._head: asyncio.Future[Head | None] = asyncio.get_running_loop().create_future()
         self._moved: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.length = 0
 
@@ -84,8 +84,8 @@ class StreamFlight(Flight[Landing], Generic[Head, Landing]):
         self.length += size
         self._move()
 
-    async def head(self, deadline: float) -> Head:
-        """The head. Raises what the work raised before it knew one, or WaitedTooLong."""
+    async def head(self, deadline: float) -> Head | None:
+        """The head, or None where the flight landed without one. Raises what the work raised, or WaitedTooLong."""
         return await within(self._head, deadline)
 
     async def beyond(self, length: int) -> int:
@@ -102,9 +102,11 @@ class StreamFlight(Flight[Landing], Generic[Head, Landing]):
         if not self._head.done():
             if task.cancelled():
                 self._head.cancel()
+            elif (error := task.exception()) is not None:
+                self._head.set_exception(error)
+                self._head.exception()  # a failure that nobody waits for
             else:
-                self._head.set_exception(task.exception() or AssertionError("landed without a head"))
-                self._head.exception()
+                self._head.set_result(None)
         self._move()
 
 
