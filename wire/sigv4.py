@@ -1,4 +1,4 @@
-"""AWS Signature Version 4 as S3 uses it: reading a claim from a request, verifying it, signing.
+"""AWS Signature Version 4 as S3 uses it: verifying a claim, signing a request, the signatures of a streamed body.
 
 The rule of this file: the request is taken as it was sent. The path is signed once encoded and never normalised
 (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html, "S3"), the query is
@@ -9,73 +9,27 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import re
-from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
-from urllib.parse import quote_from_bytes, unquote_to_bytes
 
-from wire.dates import parse_http_date
+from wire.canonical import Headers, canonical_query, header_block, joined_fields, split_query
+from wire.claims import ALGORITHM, UNSIGNED_PAYLOAD, Claim, Scope, read_claim
 from wire.refusals import Refusal
 
-ALGORITHM = "AWS4-HMAC-SHA256"
-UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
+__all__ = [
+    "EMPTY_SHA256",
+    "UNSIGNED_PAYLOAD",
+    "Claim",
+    "Scope",
+    "SignatureChain",
+    "read_claim",
+    "sign_headers",
+    "signing_key",
+    "verify",
+]
+
 EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
-MAX_EXPIRES = 604_800
-
-_PRESIGNED = tuple(
-    f"X-Amz-{name}" for name in ("Algorithm", "Credential", "Date", "Expires", "SignedHeaders", "Signature")
-)
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_BASIC_TIME = re.compile(r"\d{8}T\d{6}Z")
-_HEADER_FIELDS = re.compile(r"\s*(Credential|SignedHeaders|Signature)\s*=\s*([^,\s]*)\s*")
-
-Headers = Sequence[tuple[str, str]]
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """The scope of a credential: AWS's `date/region/service/aws4_request`."""
-
-    date: str
-    region: str
-    service: str
-
-    def __str__(self) -> str:
-        return f"{self.date}/{self.region}/{self.service}/aws4_request"
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """What a request says about who signed it, well formed but not yet verified.
-
-    `payload` is the value that stands for the body: a SHA-256 in hex, UNSIGNED-PAYLOAD or a STREAMING-… word.
-    `expires` is the life of a presigned URL in seconds, None for a signed header.
-    `paths` are the spellings of the path that the signature may stand for, the one sent first.
-    """
-
-    access_key: str
-    scope: Scope
-    timestamp: str
-    time: int
-    signature: str
-    payload: str
-    expires: int | None
-    method: str
-    paths: tuple[str, ...]
-    query: str
-    header_block: str
-    signed_headers: str
-
-    @property
-    def presigned(self) -> bool:
-        """Whether the signature came in the query."""
-        return self.expires is not None
-
-    def canonical_request(self, path: str) -> str:
-        """The canonical request for one spelling of the path."""
-        return "\n".join((self.method, path, self.query, self.header_block, self.signed_headers, self.payload))
 
 
 @dataclass(slots=True)
@@ -102,29 +56,6 @@ class SignatureChain:
         text = f"{kind}\n{self.timestamp}\n{self.scope}\n{self.previous}\n{last}"
         self.previous = _hmac(self.key, text).hex()
         return self.previous
-
-
-def read_claim(method: str, raw_path: str, raw_query: str, headers: Headers) -> Claim | None:
-    """The claim of a request, or None if it is anonymous.
-
-    `raw_path` and `raw_query` are the target's two halves as sent, `headers` every header line in order.
-    Raises Refusal for a claim that is malformed or is not version 4.
-    """
-    fields = _joined(headers)
-    query = split_query(raw_query)
-    authorization = fields.get("authorization")
-    in_query = any(name in ("X-Amz-Algorithm", "X-Amz-Signature", "Signature") for name, _ in query)
-    if authorization is not None and in_query:
-        raise Refusal(
-            "InvalidArgument",
-            "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string "
-            "parameter or the Authorization header should be specified",
-        )
-    if authorization is not None:
-        return _header_claim(authorization, method, raw_path, query, fields)
-    if in_query:
-        return _presigned_claim(method, raw_path, query, fields)
-    return None
 
 
 def verify(claim: Claim, secret: str, *, now: float, skew: float = 900) -> SignatureChain:
@@ -171,14 +102,14 @@ def sign_headers(
     timestamp = datetime.fromtimestamp(now, UTC).strftime("%Y%m%dT%H%M%SZ")
     scope = Scope(timestamp[:8], region, service)
     added = [("x-amz-date", timestamp), ("x-amz-content-sha256", payload)]
-    fields = _joined([*headers, *added])
+    fields = joined_fields([*headers, *added])
     names = sorted(fields)
     canonical = "\n".join(
         (
             method,
             raw_path,
-            _canonical_query(split_query(raw_query)),
-            _header_block(fields, names),
+            canonical_query(split_query(raw_query)),
+            header_block(fields, names),
             ";".join(names),
             payload,
         )
@@ -199,28 +130,6 @@ def signing_key(secret: str, scope: Scope) -> bytes:
     return key
 
 
-def split_query(raw_query: str) -> list[tuple[str, str]]:
-    """The decoded (name, value) pairs of a raw query, in order; "+" is a space and a missing "=" an empty value.
-
-    Bytes that are not UTF-8 survive as surrogates (PEP 383), so that the signature still covers them.
-    """
-    pairs = []
-    for piece in raw_query.split("&"):
-        if piece:
-            name, _, value = piece.partition("=")
-            pairs.append((_decode(name), _decode(value)))
-    return pairs
-
-
-def _decode(text: str) -> str:
-    raw = text.replace("+", " ").encode("utf-8", "surrogateescape")
-    return unquote_to_bytes(raw).decode("utf-8", "surrogateescape")
-
-
-def _encode(text: str, safe: str = "-_.~") -> str:
-    return quote_from_bytes(text.encode("utf-8", "surrogateescape"), safe=safe)
-
-
 def _hmac(key: bytes, text: str) -> bytes:
     return hmac.digest(key, text.encode("utf-8", "surrogateescape"), "sha256")
 
@@ -228,160 +137,6 @@ def _hmac(key: bytes, text: str) -> bytes:
 def _string_to_sign(timestamp: str, scope: Scope, canonical: str) -> str:
     digest = hashlib.sha256(canonical.encode("utf-8", "surrogateescape")).hexdigest()
     return f"{ALGORITHM}\n{timestamp}\n{scope}\n{digest}"
-
-
-def _joined(headers: Headers) -> dict[str, str]:
-    """Header values by lower-case name: runs of spaces become one, repeated lines are joined by commas."""
-    fields: dict[str, str] = {}
-    for name, value in headers:
-        name = name.lower()
-        value = " ".join(value.split())
-        fields[name] = f"{fields[name]},{value}" if name in fields else value
-    return fields
-
-
-def _canonical_query(pairs: Iterable[tuple[str, str]]) -> str:
-    encoded = sorted((_encode(name), _encode(value)) for name, value in pairs if name != "X-Amz-Signature")
-    return "&".join(f"{name}={value}" for name, value in encoded)
-
-
-def _header_block(fields: dict[str, str], names: Iterable[str]) -> str:
-    return "".join(f"{name}:{fields[name]}\n" for name in names)
-
-
-def _paths(raw_path: str) -> tuple[str, ...]:
-    """The path as sent and, where a client or a proxy spelled it differently on the wire, as AWS spells it."""
-    standard = _encode(
-        unquote_to_bytes(raw_path.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape"),
-        safe="/-_.~",
-    )
-    return (raw_path,) if standard == raw_path else (raw_path, standard)
-
-
-def _header_claim(
-    authorization: str, method: str, raw_path: str, query: list[tuple[str, str]], fields: dict[str, str]
-) -> Claim:
-    scheme, _, rest = authorization.partition(" ")
-    if scheme != ALGORITHM:
-        raise _unsupported(scheme)
-    matches = [_HEADER_FIELDS.fullmatch(piece) for piece in rest.split(",")]
-    given = {match[1]: match[2] for match in matches if match}
-    for name in ("Credential", "SignedHeaders", "Signature"):
-        if not given.get(name):
-            raise _malformed(
-                f"the authorization header requires Credential, SignedHeaders, and Signature; {name} is missing."
-            )
-    payload = fields.get("x-amz-content-sha256")
-    if payload is None:
-        raise Refusal("InvalidRequest", "Missing required header for this request: x-amz-content-sha256")
-    _check_payload(payload)
-    timestamp, time = _header_time(fields)
-    access_key, scope = _credential(given["Credential"], timestamp, _malformed)
-    names = _signed_names(given["SignedHeaders"], fields, exempt=())
-    return Claim(
-        access_key, scope, timestamp, time, given["Signature"], payload, None, method, _paths(raw_path),
-        _canonical_query(query), _header_block(fields, names), ";".join(names),
-    )  # fmt: skip
-
-
-def _presigned_claim(method: str, raw_path: str, query: list[tuple[str, str]], fields: dict[str, str]) -> Claim:
-    given = dict(query)
-    if "X-Amz-Algorithm" not in given and "Signature" in given:
-        raise _unsupported("AWS")
-    if any(not given.get(name) for name in _PRESIGNED):
-        raise _bad_query(
-            "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, "
-            "X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters."
-        )
-    if given["X-Amz-Algorithm"] != ALGORITHM:
-        raise _bad_query(f'X-Amz-Algorithm only supports "{ALGORITHM}"')
-    expires = given["X-Amz-Expires"]
-    if not (expires.isascii() and expires.isdigit()):
-        raise _bad_query("X-Amz-Expires should be a non-negative number")
-    if len(expires) > 9 or int(expires) > MAX_EXPIRES:
-        raise _bad_query(f"X-Amz-Expires must be less than a week (in seconds) that is {MAX_EXPIRES}")
-    timestamp = given["X-Amz-Date"]
-    time = _basic_time(timestamp)
-    if time is None:
-        raise _bad_query("X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"")
-    access_key, scope = _credential(given["X-Amz-Credential"], timestamp, _bad_query)
-    payload = given.get("X-Amz-Content-Sha256") or fields.get("x-amz-content-sha256") or UNSIGNED_PAYLOAD
-    _check_payload(payload)
-    names = _signed_names(given["X-Amz-SignedHeaders"], fields, exempt=("x-amz-content-sha256",))
-    return Claim(
-        access_key, scope, timestamp, time, given["X-Amz-Signature"], payload, int(expires), method,
-        _paths(raw_path), _canonical_query(query), _header_block(fields, names), ";".join(names),
-    )  # fmt: skip
-
-
-def _credential(value: str, timestamp: str, refuse: Callable[[str], Refusal]) -> tuple[str, Scope]:
-    """The access key and scope of a credential; an access key may itself hold slashes, the region may be empty."""
-    parts = value.rsplit("/", 4)
-    if len(parts) != 5 or not parts[0]:
-        raise refuse('the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".')
-    access_key, date, region, service, terminator = parts
-    if terminator != "aws4_request":
-        raise refuse(f'incorrect terminal "{terminator}". This endpoint uses "aws4_request".')
-    if service != "s3":
-        raise refuse(f'incorrect service "{service}". This endpoint belongs to "s3".')
-    if date != timestamp[:8]:
-        raise refuse(f'Invalid credential date "{date}". This date is not the same as X-Amz-Date: "{timestamp[:8]}".')
-    return access_key, Scope(date, region, service)
-
-
-def _signed_names(value: str, fields: dict[str, str], exempt: tuple[str, ...]) -> list[str]:
-    """The names of the signed headers; every one must be there, and Host and all x-amz-* must be among them."""
-    names = value.lower().split(";")
-    signed = set(names)
-    missing = [name for name in names if name not in fields]
-    if missing:
-        raise Refusal(
-            "AccessDenied", "There were signed headers that are not in the request", HeadersMissing=", ".join(missing)
-        )
-    unsigned = [
-        name
-        for name in fields
-        if name not in signed and (name == "host" or name.startswith("x-amz-")) and name not in exempt
-    ]
-    if unsigned or "host" not in signed:
-        raise Refusal(
-            "AccessDenied",
-            "There were headers present in the request which were not signed",
-            HeadersNotSigned=", ".join(unsigned or ["host"]),
-        )
-    return names
-
-
-def _check_payload(payload: str) -> None:
-    if payload != UNSIGNED_PAYLOAD and not payload.startswith("STREAMING-") and not _SHA256.fullmatch(payload):
-        raise Refusal(
-            "InvalidArgument",
-            "x-amz-content-sha256 must be UNSIGNED-PAYLOAD, STREAMING-AWS4-HMAC-SHA256-PAYLOAD, "
-            "or a valid sha256 value.",
-            ArgumentName="x-amz-content-sha256",
-            ArgumentValue=payload,
-        )
-
-
-def _header_time(fields: dict[str, str]) -> tuple[str, int]:
-    """The request's time from x-amz-date, else Date, as (basic ISO 8601, seconds)."""
-    given = fields.get("x-amz-date") or fields.get("date", "")
-    time = _basic_time(given)
-    if time is not None:
-        return given, time
-    time = parse_http_date(given) if given else None
-    if time is None:
-        raise Refusal("AccessDenied", "AWS authentication requires a valid Date or x-amz-date header")
-    return datetime.fromtimestamp(time, UTC).strftime("%Y%m%dT%H%M%SZ"), time
-
-
-def _basic_time(value: str) -> int | None:
-    if not _BASIC_TIME.fullmatch(value):
-        return None
-    try:
-        return int(datetime.strptime(value, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp())
-    except ValueError:
-        return None
 
 
 def _check_time(claim: Claim, now: float, skew: float) -> None:
@@ -404,22 +159,3 @@ def _check_time(claim: Claim, now: float, skew: float) -> None:
             "Request has expired",
             **{"X-Amz-Expires": str(claim.expires), "Expires": ended, "ServerTime": server},
         )
-
-
-def _malformed(message: str) -> Refusal:
-    return Refusal("AuthorizationHeaderMalformed", f"The authorization header is malformed; {message}")
-
-
-def _bad_query(message: str) -> Refusal:
-    return Refusal("AuthorizationQueryParametersError", message)
-
-
-def _unsupported(scheme: str) -> Refusal:
-    if scheme == "AWS":
-        return Refusal(
-            "InvalidRequest",
-            "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.",
-        )
-    if not scheme:
-        return Refusal("AccessDenied", "The Authorization header is empty")
-    return Refusal("InvalidArgument", "Unsupported Authorization Type", ArgumentName="Authorization")

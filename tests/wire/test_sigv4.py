@@ -236,3 +236,21 @@ def test_the_payload_that_is_signed_is_the_one_that_is_claimed() -> None:
     body = b"some bytes"
     path, query, headers = boto_signed("PUT", "http://h/b/k", {}, body)
     assert verified("PUT", path, query, headers).payload == hashlib.sha256(body).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("dates", "code"),
+    [
+        ([("Date", "Mon, 21 Sep 2026 14:13:20 GMT")], "SignatureDoesNotMatch"),
+        ([("Date", "20260921T141320Z")], "SignatureDoesNotMatch"),
+        ([("x-amz-date", "20260921T141320Z"), ("Date", "Thu, 01 Jan 1970 00:00:00 GMT")], "SignatureDoesNotMatch"),
+        ([("x-amz-date", "yesterday")], "AccessDenied"),
+        ([], "AccessDenied"),
+    ],
+)
+def test_the_time_comes_from_amz_date_or_date(dates: list[tuple[str, str]], code: str) -> None:
+    """A time that can be read and is now gets as far as the signature, which is wrong here."""
+    names = ";".join(["host", "x-amz-content-sha256", *(name.lower() for name, _ in dates)])
+    authorization = f"AWS4-HMAC-SHA256 Credential=a/20260921/r/s3/aws4_request, SignedHeaders={names}, Signature=x"
+    headers = [("Host", "h"), ("x-amz-content-sha256", sigv4.EMPTY_SHA256), ("Authorization", authorization), *dates]
+    assert refused("GET", "/", "", headers, at=NOW) == code

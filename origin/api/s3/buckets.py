@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from origin.api.s3 import xml
-from origin.api.s3.call import Answer, Call, xml_answer
+from origin.api.s3.call import XML_TYPE, Answer, Call, xml_answer
 from origin.api.s3.grants import asked_acl, owner_items
 from wire.dates import iso8601
 from wire.refusals import Refusal
@@ -60,7 +60,7 @@ async def create_bucket(call: Call) -> Answer:
 async def head_bucket(call: Call) -> Answer:
     """HeadBucket."""
     bucket = await call.service.buckets.head(call.caller, call.bucket)
-    return Answer(200, {"x-amz-bucket-region": bucket.region, "Content-Type": "application/xml"})
+    return Answer(200, {**XML_TYPE, "x-amz-bucket-region": bucket.region})
 
 
 async def delete_bucket(call: Call) -> Answer:
@@ -73,4 +73,4 @@ async def get_bucket_location(call: Call) -> Answer:
     """GetBucketLocation. The classic region's constraint is empty, as on AWS."""
     region = await call.service.buckets.location(call.caller, call.bucket)
     content = "" if region == CLASSIC_REGION else region
-    return Answer(200, {"Content-Type": "application/xml"}, xml.PROLOG + xml.element("LocationConstraint", content))
+    return Answer(200, XML_TYPE, xml.PROLOG + xml.element("LocationConstraint", content))

@@ -15,6 +15,8 @@ from origin.service.reading import Reading
 from origin.service.service import Service
 from wire.refusals import Refusal
 
+MAX_PARTS = 10_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
@@ -44,6 +46,20 @@ class Call:
                 "InvalidArgument",
                 f"Argument {name} must be an integer between 0 and {largest}",
                 ArgumentName=name,
+                ArgumentValue=value,
+            )
+        return int(value)
+
+    def part_number(self) -> int | None:
+        """The query's partNumber, None without one. Raises Refusal (InvalidArgument) if it is out of bounds."""
+        value = self.query.get("partNumber")
+        if value is None:
+            return None
+        if not (value.isascii() and value.isdigit() and len(value) <= 5 and 1 <= int(value) <= MAX_PARTS):
+            raise Refusal(
+                "InvalidArgument",
+                f"Part number must be an integer between 1 and {MAX_PARTS}, inclusive",
+                ArgumentName="partNumber",
                 ArgumentValue=value,
             )
         return int(value)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from origin.api.s3 import headers as fields
 from origin.api.s3 import xml
-from origin.api.s3.call import Answer, Call, Pending
+from origin.api.s3.call import XML_TYPE, Answer, Call, Pending
 from origin.api.s3.grants import asked_acl
 from origin.api.s3.router import decode
 from origin.service.model import CopyRequest, ObjectInfo
@@ -63,7 +63,7 @@ async def copy_object(call: Call) -> Answer:
     async def copied() -> bytes:
         return _result(await call.service.objects.copy(call.caller, request))
 
-    return Answer(200, {"Content-Type": "application/xml"}, Pending(copied()))
+    return Answer(200, XML_TYPE, Pending(copied()))
 
 
 def _directive(call: Call) -> bool:

@@ -27,10 +27,11 @@ from origin.api.s3.reply import Ids, send
 from origin.api.s3.router import Route, route, split_target
 from origin.service.model import NotModified, ServiceError
 from origin.service.service import Service
+from wire.canonical import split_query
 from wire.fields import combine
 from wire.ranges import unsatisfied_range
 from wire.refusals import Refusal
-from wire.sigv4 import read_claim, split_query
+from wire.sigv4 import read_claim
 
 DRAINABLE = 1024 * 1024
 """The most bytes of an unread body that are read and thrown away to keep a connection; more closes it."""
@@ -42,9 +43,7 @@ class Exchange:
     def __init__(self, request: BaseRequest) -> None:
         self.request = request
         self.ids = Ids.new()
-        self.operation = "-"
-        self.access_key = "-"
-        self.body: Body | None = None
+        self.operation: str | None = None
         self.identity: Identity | None = None
         self.error: str | None = None
 
@@ -93,6 +92,8 @@ class Endpoint:
         try:
             answer = await self._answer(exchange)
             response = await self._send(exchange, answer)
+        except ConnectionError:
+            raise  # the client has left: there is nobody to answer
         except Exception as error:  # every refusal, and every mistake of ours, becomes one answer here
             response = await self._send(exchange, self._refused(exchange, error))
         self._log(exchange, response, started)

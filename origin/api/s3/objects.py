@@ -15,13 +15,11 @@ from wire.conditions import if_range_holds
 from wire.ranges import content_range
 from wire.refusals import Refusal
 
-MAX_PART_NUMBER = 10_000
-
 
 async def get_object(call: Call) -> Answer:
     """GetObject: 200, 206 for one satisfiable range, 304; conditions and range hold for the bytes that are sent."""
     shown = fields.overrides(call.query, signed=call.signed)
-    number = _part_number(call)
+    number = call.part_number()
     reading = await _open(call)
     try:
         headers = {**_described(call, reading.info, partial=reading.partial), **shown}
@@ -43,7 +41,7 @@ async def head_object(call: Call) -> Answer:
     with ranges.
     """
     shown = fields.overrides(call.query, signed=call.signed)
-    _part_number(call)
+    call.part_number()
     if "range" in call.headers:
         reading = await _open(call)
         await reading.aclose()
@@ -102,7 +100,7 @@ async def _open(call: Call) -> Reading:
     conditions = fields.read_conditions(call.headers)
     version = call.query.get("versionId")
     wanted = call.headers.get("range")
-    if wanted is not None and _part_number(call) is not None:
+    if wanted is not None and call.part_number() is not None:
         raise Refusal("InvalidRequest", "Cannot specify both Range header and partNumber query parameter")
     reading = await call.service.objects.open(
         call.caller, call.bucket, call.key, version, conditions=conditions, range=wanted
@@ -118,20 +116,6 @@ async def _open(call: Call) -> Reading:
 def _described(call: Call, info: ObjectInfo, *, partial: bool) -> dict[str, str]:
     asked = call.headers.get("x-amz-checksum-mode", "").upper() == "ENABLED"
     return fields.of_object(info, call.caller, checksums=asked and not partial)
-
-
-def _part_number(call: Call) -> int | None:
-    value = call.query.get("partNumber")
-    if value is None:
-        return None
-    if not (value.isascii() and value.isdigit() and len(value) <= 5 and 1 <= int(value) <= MAX_PART_NUMBER):
-        raise Refusal(
-            "InvalidArgument",
-            f"Part number must be an integer between 1 and {MAX_PART_NUMBER}, inclusive",
-            ArgumentName="partNumber",
-            ArgumentValue=value,
-        )
-    return int(value)
 
 
 def _check_part(number: int, info: ObjectInfo) -> None:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from urllib.parse import unquote_to_bytes
 
 from origin.api.s3.hosts import Hosts
 from origin.service.operations import SUBRESOURCES, TABLE, Level, Operation, candidates
+from wire.canonical import split_query
 from wire.refusals import Refusal
-from wire.sigv4 import split_query
+from wire.targets import decode_path
 
 # Parameters that may come bare or empty without naming an operation. Any other bare or empty parameter is a
 # sub-resource that nobody knows; an unknown parameter with a value (the SDKs' x-id) is ignored, as on AWS.
@@ -94,7 +94,7 @@ def _locate(raw_path: str, virtual: str | None) -> tuple[str, str]:
 def decode(raw: str) -> str:
     """A percent-encoded piece of a path as text; "+" stands for itself. Raises Refusal (InvalidURI) if not UTF-8."""
     try:
-        return unquote_to_bytes(raw.encode("utf-8", "surrogateescape")).decode("utf-8")
+        return decode_path(raw).decode("utf-8")
     except UnicodeDecodeError:
         raise _invalid_uri() from None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from origin.api.s3 import headers as fields
 from origin.api.s3 import xml
-from origin.api.s3.call import Answer, Call, Pending, xml_answer
+from origin.api.s3.call import MAX_PARTS, XML_TYPE, Answer, Call, Pending, xml_answer
 from origin.api.s3.grants import asked_acl, owner_items
 from origin.api.s3.listing import common_prefixes, speller
 from origin.service.model import CompletedPart, CreateUploadRequest, PartInfo, UploadInfo
@@ -12,7 +12,6 @@ from wire.checksums import ALGORITHMS, for_name
 from wire.dates import iso8601
 from wire.refusals import Refusal
 
-MAX_PARTS = 10_000
 MAX_PAGE = 1000
 MAX_BODY = 4 * 1024 * 1024
 CHECKSUM_TYPES = frozenset({"COMPOSITE", "FULL_OBJECT"})
@@ -47,7 +46,9 @@ async def create_upload(call: Call) -> Answer:
 async def upload_part(call: Call) -> Answer:
     """UploadPart. Its size is checked before the body is asked for."""
     fields.refuse_unsupported(call.headers)
-    number = _number(call)
+    number = call.part_number()
+    if number is None:
+        raise Refusal("InvalidArgument", "uploadId needs partNumber.", ArgumentName="partNumber")
     call.body.demand_length(min(call.settings.max_put, call.settings.max_object))
     part = await call.service.uploads.put_part(
         call.caller, call.bucket, call.key, call.query["uploadId"], number, call.body.expected(), aiter(call.body)
@@ -111,7 +112,7 @@ async def complete_upload(call: Call) -> Answer:
             ],
         )
 
-    return Answer(200, {"Content-Type": "application/xml"}, Pending(completed()))
+    return Answer(200, XML_TYPE, Pending(completed()))
 
 
 async def abort_upload(call: Call) -> Answer:
@@ -148,18 +149,6 @@ async def list_uploads(call: Call) -> Answer:
             ("EncodingType", encoding),
         ],
     )
-
-
-def _number(call: Call) -> int:
-    value = call.query.get("partNumber", "")
-    if not (value.isascii() and value.isdigit() and len(value) <= 5 and 1 <= int(value) <= MAX_PARTS):
-        raise Refusal(
-            "InvalidArgument",
-            f"Part number must be an integer between 1 and {MAX_PARTS}, inclusive",
-            ArgumentName="partNumber",
-            ArgumentValue=value,
-        )
-    return int(value)
 
 
 def _checksum_choice(call: Call) -> tuple[str | None, str | None]:
