@@ -101,6 +101,7 @@ def _release_parts(tables: Tables, upload: UploadRow, taken: frozenset[int], now
 
 
 async def _doomed_manifests(stores: Stores, before: float, done: Collected) -> None:
+    """Until none is left: a multipart object's manifest dooms those of its parts."""
     while True:
         oldest = stores.reads.oldest()
         manifests = await stores.read(partial(_manifests, before=before, oldest=oldest))
@@ -108,7 +109,7 @@ async def _doomed_manifests(stores: Stores, before: float, done: Collected) -> N
             while await stores.write(partial(_release_segments, doomed=manifest)):
                 pass
             done.manifests += 1
-        if len(manifests) < BATCH:
+        if not manifests:
             return
 
 

@@ -240,7 +240,7 @@ class Ingest:
         self._stores.observe(Step.STREAM)
         kept = self._digests.check(self._size, self._expected)
         self._stores.observe(Step.CHECK)
-        self._stores.blobs.room(len(body))
+        self._stores.room(len(body))
         fingerprint = self._stores.keys.fingerprint().update(body).digest()
         return Content(
             size=len(body),

@@ -125,6 +125,13 @@ class Stores:
         except (CatalogError, BlobError) as error:
             raise refusal(error) from error
 
+    def room(self, length: int) -> None:
+        """Return where `length` more bytes leave the reserve of free space untouched. Raises ServiceError."""
+        try:
+            self.blobs.room(length)
+        except BlobError as error:
+            raise refusal(error) from error
+
     def close(self) -> None:
         """Finish what is queued and close the stores."""
         self._workers.shutdown()
