@@ -74,7 +74,7 @@ class AssetFacts(msgspec.Struct, frozen=True, kw_only=True):
         return (self.height, self.width) if self.orientation >= 5 else (self.width, self.height)
 
 
-class RenderPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class RenderPlan(msgspec.Struct, frozen=True, kw_only=True):
     """One rendering, resolved: resize the upright picture to (resize_width, resize_height); where that is larger than
     (width, height) crop to it at `gravity`, where smaller place it there on `background`. Identical plans on
     identical source bytes give identical results."""
@@ -102,7 +102,11 @@ class RenderPlan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     keep_copyright: bool = False
 
     def canonical(self) -> str:
-        """The plan in a cache key."""
+        """The plan in a cache key.
+
+        Every field is written: msgspec knows a default by identity, so a plan made of a variant that came over a
+        wire would else be spelled otherwise than the same plan made here.
+        """
         return PIPELINE + msgspec.json.encode(self).decode()
 
 
