@@ -7,7 +7,9 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-re
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from urllib.parse import quote_from_bytes, unquote_to_bytes
+from urllib.parse import quote_from_bytes
+
+from wire.targets import decode_path
 
 Headers = Sequence[tuple[str, str]]
 
@@ -26,12 +28,11 @@ def split_query(raw_query: str) -> list[tuple[str, str]]:
 
 
 def _decode(text: str) -> str:
-    raw = text.replace("+", " ").encode("utf-8", "surrogateescape")
-    return unquote_to_bytes(raw).decode("utf-8", "surrogateescape")
+    return decode_path(text.replace("+", " ")).decode("utf-8", "surrogateescape")
 
 
-def _encode(text: str, safe: str = "-_.~") -> str:
-    return quote_from_bytes(text.encode("utf-8", "surrogateescape"), safe=safe)
+def _encode(text: str) -> str:
+    return quote_from_bytes(text.encode("utf-8", "surrogateescape"), safe="-_.~")
 
 
 def joined_fields(headers: Headers) -> dict[str, str]:
@@ -57,8 +58,5 @@ def header_block(fields: Mapping[str, str], names: Iterable[str]) -> str:
 
 def spellings(raw_path: str) -> tuple[str, ...]:
     """The path as sent and, where a client or a proxy spelled it differently on the wire, as AWS spells it."""
-    standard = _encode(
-        unquote_to_bytes(raw_path.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape"),
-        safe="/-_.~",
-    )
+    standard = quote_from_bytes(decode_path(raw_path), safe="/-_.~")
     return (raw_path,) if standard == raw_path else (raw_path, standard)

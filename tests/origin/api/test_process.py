@@ -102,6 +102,17 @@ def test_sigterm_lets_a_running_upload_finish(tmp_path: Path) -> None:
         assert origin.ask("GET", "/bucket/k").body == b"half done"
 
 
+def test_sigterm_does_not_wait_for_long_polls(tmp_path: Path) -> None:
+    with running(tmp_path / "data") as origin:
+        cursor = decode_page(origin.ask("GET", "/-/feed").body).cursor
+        with origin.connect() as connection:
+            connection.sendall(origin.head("GET", f"/-/feed?cursor={cursor}&wait=60"))
+            assert origin.ask("GET", "/-/health").status == 200
+            origin.process.send_signal(signal.SIGTERM)
+            assert connection.recv(100) == b""
+        assert origin.process.wait(30) == 0
+
+
 def edge_ask(origin: Origin, target: str, **headers: str) -> Any:
     """Ask as the edge does: signed with the edge key."""
     key = orjson.loads((origin.data / "edge-key.json").read_bytes())

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.origin.api.conftest import ACCESS, SECRET, Origin, Reply, read
 from tests.wire.test_chunked import SIGNED, SIGNED_TRAILER, UNSIGNED_TRAILER
@@ -275,6 +276,14 @@ def test_a_gigabyte_to_a_limit_of_a_megabyte_is_refused_at_once(strict: Origin) 
     assert b"<ProposedSize>1073741824</ProposedSize><MaxSizeAllowed>1048576</MaxSizeAllowed>" in reply.body
     assert strict.ask("PUT", "/large/k", body=b"x" * 1024**2).status == 200
     assert strict.ask("PUT", "/large/k2", body=b"x" * (1024**2 + 1)).code == "EntityTooLarge"
+
+
+def test_a_client_that_sends_all_of_a_large_body_still_reads_the_refusal(strict: Origin) -> None:
+    strict.ask("PUT", "/eager")
+    reply = strict.ask("PUT", "/eager/k", body=bytes(20 * 1024**2))
+    assert (reply.status, reply.code, reply.headers["connection"]) == (400, "EntityTooLarge", "close")
+    with pytest.raises(ClientError, match="EntityTooLarge"):
+        strict.s3().put_object(Bucket="eager", Key="k", Body=bytes(2 * 1024**2))
 
 
 def test_a_body_that_stands_still_is_ended(strict: Origin) -> None:
