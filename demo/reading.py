@@ -156,7 +156,7 @@ def _judge_answers(row: Row) -> None:
     _expect(row, cold.fields.get("x-content-type-options") == "nosniff", "no nosniff")
     _expect(row, cold.fields.get("content-length") == str(len(cold.body)), "Content-Length is not the body's")
     _expect(row, cold.fields.get("etag", "W/").startswith('"'), "no strong ETag")
-    _expect(row, hit.hit, "the second answer is not a hit")
+    _expect(row, hit.hit, f"the second answer is not a hit ({hit.fields.get('cache-status')})")
     _expect(row, hit.body == cold.body, "the second answer has other bytes")
     _expect(row, hit.fields.get("etag") == cold.fields.get("etag"), "the second answer has another ETag")
 

@@ -120,7 +120,7 @@ def test_a_second_answer_must_be_the_same_and_a_hit(photo: Source) -> None:
     cold = answer(body, "image/webp")
     other = replace(cold, body=body + b" ", fields=cold.fields | {"etag": '"other"'})
     assert judged(question(photo, 120), cold, other) == [
-        "the second answer is not a hit",
+        "the second answer is not a hit (facet; fwd=uri-miss; stored)",
         "the second answer has other bytes",
         "the second answer has another ETag",
     ]
