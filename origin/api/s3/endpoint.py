@@ -165,6 +165,7 @@ class Endpoint:
             exchange.ids,
             lambda error: self._error_document(exchange, error),
             close=exchange.must_close or self._draining,
+            stall=self._settings.body_timeout,
         )
 
     def _peer(self, request: BaseRequest, headers: Mapping[str, str]) -> Peer:

@@ -24,6 +24,9 @@ SERVER = "Facet"
 PATIENCE = 5.0
 """How long a pending result may take, in seconds, before white space is sent, and between white space."""
 
+SLICE = 256 * 1024
+"""Bytes that a client must take within the time a body may stand still."""
+
 ErrorElement = Callable[[Exception], bytes]
 R = TypeVar("R", bound=StreamResponse)
 
@@ -52,9 +55,10 @@ async def send(
     error_element: ErrorElement,
     *,
     close: bool,
+    stall: float,
     patience: float = PATIENCE,
 ) -> StreamResponse:
-    """Send the answer. `close` ends the connection afterwards.
+    """Send the answer. `close` ends the connection afterwards; a client may not take anything for `stall` seconds.
 
     Raises what a pending result raises, as long as nothing has been sent; later errors go into the 200 through
     `error_element`, as AWS documents for CopyObject and CompleteMultipartUpload.
@@ -62,7 +66,7 @@ async def send(
     headers = {**answer.headers, **ids.headers()}
     match answer.body:
         case Reading() as reading:
-            return await _send_reading(request, answer.status, headers, reading, close=close)
+            return await _send_reading(request, answer.status, headers, reading, close=close, stall=stall)
         case Pending(result):
             return await _send_pending(request, headers, result, error_element, close=close, patience=patience)
         case body:
@@ -81,7 +85,7 @@ def _prepared(response: R, close: bool) -> R:
 
 
 async def _send_reading(
-    request: BaseRequest, status: int, headers: Mapping[str, str], reading: Reading, *, close: bool
+    request: BaseRequest, status: int, headers: Mapping[str, str], reading: Reading, *, close: bool, stall: float
 ) -> StreamResponse:
     async with reading:
         response = _prepared(StreamResponse(status=status, headers=headers), close)
@@ -89,9 +93,14 @@ async def _send_reading(
         await response.prepare(request)
         try:
             async for chunk in reading.chunks():
-                await response.write(chunk)
+                for at in range(0, len(chunk), SLICE):
+                    async with asyncio.timeout(stall):
+                        await response.write(chunk[at : at + SLICE])
         except ConnectionError:
             request.protocol.force_close()
+        except TimeoutError:
+            if request.transport is not None:
+                request.transport.abort()
         except Exception:
             structlog.get_logger().exception("read ended short", request_id=headers["x-amz-request-id"])
             request.protocol.force_close()
@@ -109,7 +118,8 @@ async def _send_pending(
 ) -> StreamResponse:
     task = asyncio.ensure_future(result)
     # Work that was begun ends even if the client leaves; its error is then nobody's.
-    task.add_done_callback(lambda done: done.cancelled() or done.exception())
+    _begun.add(task)
+    task.add_done_callback(_ended)
     await asyncio.wait({task}, timeout=patience)
     if task.done():
         return _prepared(Response(headers=headers, body=xml.PROLOG + task.result()), close)
@@ -125,3 +135,13 @@ async def _send_pending(
     except ConnectionError:
         request.protocol.force_close()
     return response
+
+
+_begun: set[asyncio.Future[bytes]] = set()
+"""Pending work; the event loop alone would not keep it alive."""
+
+
+def _ended(task: asyncio.Future[bytes]) -> None:
+    _begun.discard(task)
+    if not task.cancelled():
+        task.exception()

@@ -40,7 +40,13 @@ def answers(pending: Callable[[], Awaitable[bytes]]) -> Handler:
     async def handler(request: BaseRequest) -> StreamResponse:
         answer = Answer(200, {"Content-Type": "application/xml"}, Pending(pending()))
         return await send(
-            request, answer, Ids.new(), lambda error: f"<Error>{error}</Error>".encode(), close=False, patience=0.01
+            request,
+            answer,
+            Ids.new(),
+            lambda error: f"<Error>{error}</Error>".encode(),
+            close=False,
+            stall=9,
+            patience=0.01,
         )
 
     return handler
@@ -89,7 +95,7 @@ async def test_a_read_that_breaks_closes_the_connection_short() -> None:
     broken = Broken()
 
     async def handler(request: BaseRequest) -> StreamResponse:
-        return await send(request, Answer(200, {}, broken), Ids.new(), lambda _: b"", close=False)
+        return await send(request, Answer(200, {}, broken), Ids.new(), lambda _: b"", close=False, stall=9)
 
     async with listening(handler) as port:
         reader, writer = await ask(port)
@@ -97,4 +103,32 @@ async def test_a_read_that_breaks_closes_the_connection_short() -> None:
         assert b"Content-Length: 100" in head
         assert body == b"a good frame"
         assert broken.closed
+        writer.close()
+
+
+class Endless(Broken):
+    """A read larger than any buffer on the way."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.end = 1 << 40
+        self.gone = asyncio.Event()
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        while True:
+            yield bytes(1 << 20)
+
+    async def aclose(self) -> None:
+        self.gone.set()
+
+
+async def test_a_client_that_takes_nothing_is_let_go() -> None:
+    endless = Endless()
+
+    async def handler(request: BaseRequest) -> StreamResponse:
+        return await send(request, Answer(200, {}, endless), Ids.new(), lambda _: b"", close=False, stall=0.05)
+
+    async with listening(handler) as port:
+        _, writer = await ask(port)
+        await asyncio.wait_for(endless.gone.wait(), 30)
         writer.close()
