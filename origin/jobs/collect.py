@@ -22,7 +22,7 @@ from origin.service.model import ServiceError
 from origin.service.stores import Stores
 
 BATCH = 200
-"""Rows of one transaction: it holds the writer for about 2 ms."""
+"""Rows of one transaction: it bounds how long writes wait for the collector."""
 PERIOD = 60.0
 """Seconds between rounds."""
 EVENTS_AGE = 7 * 24 * 3600.0

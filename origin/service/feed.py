@@ -7,6 +7,7 @@ position in it, so that one from another data folder is recognised.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from origin.catalog.contract import Tables
 from origin.catalog.rows import EventRow
@@ -32,8 +33,9 @@ class Feed:
 
     def _committed(self, newest: int, _mutation: int) -> None:
         """In the writer's thread, after a commit."""
-        if newest != self._newest and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._wake, newest)
+        if newest != self._newest:
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                self._loop.call_soon_threadsafe(self._wake, newest)
 
     def _wake(self, newest: int) -> None:
         if newest > self._newest:

@@ -8,9 +8,8 @@ Two buffers of one piece each are all the memory a body takes: while threads dig
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -20,14 +19,14 @@ from origin.blobs.contract import BlobWriter
 from origin.catalog.rows import NewBlob
 from origin.seal.frames import FRAME, KEY_BYTES, TAG, Sealer, frame_count, stored_length
 from origin.seal.keyring import NONCE_BYTES
+from origin.service.digests import BodyDigests
 from origin.service.model import Expected, ServiceError
 from origin.service.steps import Step
 from origin.service.stores import Stores, finished
-from wire import checksums
 
 SEGMENT = 8 * 1024 * 1024
 PIECE = 1024 * 1024
-"""Bytes handed to a thread at once: MD5 takes 1.3 ms for them, a hop between threads less than 0.1 ms."""
+"""Bytes handed to a thread at once: MD5 takes 1.3 to 2.4 ms for them, the hop 0.1 ms (2 cores, 2026-11)."""
 IDS = 32
 """The most blob ids that are made pending in one commit."""
 
@@ -45,48 +44,6 @@ class Content:
     identity: bytes
     inline: bytes | None
     blobs: tuple[NewBlob, ...] = ()
-
-
-@dataclass(slots=True)
-class _Digests:
-    """What the client can check the body against."""
-
-    algorithms: tuple[str, ...]
-    sha256: bool
-    md5: hashlib._Hash = field(default_factory=lambda: hashlib.md5(usedforsecurity=False))
-    running: dict[str, checksums.Checksum] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for name in self.algorithms:
-            algorithm = checksums.for_name(name)
-            if algorithm is None:
-                raise ServiceError("InvalidRequest", f"The checksum algorithm {name} is not known.")
-            self.running[algorithm.name] = algorithm.start()
-        if self.sha256 and "SHA256" not in self.running:
-            self.running["SHA256"] = hashlib.sha256()
-
-    def update(self, data: memoryview) -> None:
-        self.md5.update(data)
-        for checksum in self.running.values():
-            checksum.update(data)  # type: ignore[arg-type]  # every algorithm takes any buffer
-
-    def check(self, size: int, expected: Expected) -> dict[str, str]:
-        """The checksums to keep. Raises ServiceError where anything the client said does not hold."""
-        if expected.length is not None and size != expected.length:
-            raise ServiceError("IncompleteBody", "The body has not the length that was announced.", size=size)
-        if expected.md5 is not None and expected.md5 != self.md5.digest():
-            raise ServiceError("BadDigest", "The Content-MD5 you specified did not match what we received.")
-        digests = {name: checksum.digest() for name, checksum in self.running.items()}
-        if expected.sha256 is not None and expected.sha256.lower() != digests["SHA256"].hex():
-            raise ServiceError(
-                "XAmzContentSHA256Mismatch",
-                "The provided 'x-amz-content-sha256' header does not match what was computed.",
-            )
-        computed = {name: checksums.encode(digest) for name, digest in digests.items()}
-        for name, value in (*expected.checksums.items(), *expected.late().items()):
-            if computed.get(name) != value.strip():
-                raise ServiceError("BadDigest", f"The {name} you specified did not match the calculated checksum.")
-        return {name: value for name, value in computed.items() if name in self.algorithms}
 
 
 class _Segment:
@@ -169,7 +126,7 @@ class Ingest:
         self._expected = expected
         self._limit = limit
         names = dict.fromkeys((*expected.algorithms, *expected.checksums))
-        self._digests = _Digests(tuple(names), expected.sha256 is not None)
+        self._digests = BodyDigests(tuple(names), expected.sha256 is not None)
         self._size = 0
         self._buffer = bytearray()
         self._spare = bytearray()
@@ -234,7 +191,7 @@ class Ingest:
         )
 
     async def _receive_inline(self) -> Content:
-        """Steps 2 and 3 of a body for the catalog, on the event loop: 16 KiB take 60 µs, as much as a hop."""
+        """Steps 2 and 3 of a body for the catalog, on the event loop: 16 KiB take 40 µs, a hop 110 µs."""
         body = bytes(self._buffer[: self._filled])
         self._digests.update(memoryview(body))
         self._stores.observe(Step.STREAM)

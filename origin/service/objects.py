@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 
 from origin.catalog.contract import Tables
@@ -116,9 +117,19 @@ class Objects:
         InvalidRange (detail `size`), NoSuchVersion, InternalError where the bytes are damaged.
         """
         get = operation("GetObject")
-        return await self._stores.reading(
-            lambda: begin(self._stores, caller, get, bucket, key, version_id, conditions, range)
-        )
+        begun: list[Reading] = []
+
+        def work() -> Reading:
+            begun.append(begin(self._stores, caller, get, bucket, key, version_id, conditions, range))
+            return begun[0]
+
+        try:
+            return await self._stores.reading(work)
+        except asyncio.CancelledError:
+            # The thread has finished; what it opened belongs to nobody now, and the collector would wait for it.
+            for reading in begun:
+                await reading.aclose()
+            raise
 
     async def delete(self, caller: Caller, bucket: str, key: str, version_id: str | None = None) -> Deletion:
         """Remove a key; removing what is not there succeeds.

@@ -19,7 +19,7 @@ from origin.seal.keyring import Wrapped, WrongKey
 from origin.service.stores import Stores
 
 PIECE = 1024 * 1024
-"""Bytes opened in one hop to a thread, which costs less than 0.1 ms; AES-GCM takes 0.1 ms for them."""
+"""Bytes opened in one hop to a thread, which costs 0.1 ms; opening them takes 0.15 ms (2 cores, 2026-11)."""
 WINDOW = 64 * 1024 * 1024
 """Bytes of a manifest whose segments are looked up at once."""
 INLINE = "inline body"

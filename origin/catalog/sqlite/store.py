@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -80,8 +81,11 @@ class _Engine:
             raise CatalogBroken(f"a commit failed ({error}); nothing is written until a restart") from error
 
     def rollback(self) -> None:
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
+        # After a failed commit rolling back may fail as well; the writer has stopped then, and the log is replayed at
+        # the next start.
+        with suppress(apsw.Error):
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
 
     def translate(self, error: BaseException) -> BaseException:
         if isinstance(error, apsw.FullError):

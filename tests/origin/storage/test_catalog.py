@@ -9,8 +9,9 @@ from pathlib import Path
 import apsw
 import pytest
 
-from origin.catalog.contract import Catalog, CatalogError, Tables, UnknownSchema
+from origin.catalog.contract import Catalog, CatalogBroken, CatalogError, Tables, UnknownSchema
 from origin.catalog.rows import Described, NewBlob, NewVersion, OwnerRow
+from origin.catalog.sqlite import store
 from origin.catalog.sqlite.store import SqliteCatalog
 
 OWNER = OwnerRow("0" * 64, "ada", "Ada")
@@ -194,3 +195,27 @@ def test_a_file_that_is_no_catalog_is_refused(tmp_path: Path) -> None:
     path.write_bytes(b"hello" * 1000)
     with pytest.raises(CatalogError):
         SqliteCatalog(path)
+
+
+def test_after_a_failed_commit_nothing_is_written_until_a_restart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "catalog.sqlite"
+    catalog = SqliteCatalog(path)
+    catalog.write(lambda tables: tables.meta.set("kept", b"1")).result(10)
+
+    def fail(engine: object) -> None:
+        raise CatalogBroken("the disk failed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store._Engine, "commit", fail)
+        with pytest.raises(CatalogBroken):
+            catalog.write(lambda tables: tables.meta.set("lost", b"1")).result(10)
+    with pytest.raises(CatalogBroken):
+        catalog.write(lambda tables: tables.meta.set("later", b"1")).result(10)
+    assert catalog.read(lambda tables: tables.meta.get("kept")) == b"1"
+    catalog.close()
+    again = SqliteCatalog(path)
+    again.write(lambda tables: tables.meta.set("later", b"1")).result(10)
+    assert again.read(lambda tables: (tables.meta.get("kept"), tables.meta.get("lost"))) == (b"1", None)
+    again.close()

@@ -120,6 +120,21 @@ async def test_a_running_read_keeps_its_bytes(service: Service, ada: Caller, scr
     assert blob_files(scratch) == []
 
 
+@pytest.mark.parametrize("turns", [1, 2, 3])
+async def test_a_read_cancelled_while_it_begins_keeps_nothing(
+    service: Service, ada: Caller, scratch: Settings, clock: Clock, turns: int
+) -> None:
+    await put(service, ada, "k", os.urandom(MIB))
+    task = asyncio.create_task(service.objects.open(ada, BUCKET, "k"))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    await service.objects.delete(ada, BUCKET, "k")
+    await collect_once(service.stores, clock.now + LATER)
+    assert blob_files(scratch) == []
+
+
 async def test_an_upload_that_breaks_off_leaves_nothing(
     service: Service, ada: Caller, scratch: Settings, clock: Clock
 ) -> None:
@@ -281,17 +296,14 @@ async def test_plain_and_sealed_blobs_live_side_by_side(tmp_path: Path) -> None:
 
 
 async def test_conditions_of_a_write_hold_inside_its_commit(service: Service, ada: Caller) -> None:
-    async def create(number: int) -> bool:
-        try:
-            await put(service, ada, "once", b"%d" % number, conditions=WriteConditions(if_none_match="*"))
-        except ServiceError as error:
-            assert error.code == "PreconditionFailed"
-            return False
-        return True
-
-    winners = await asyncio.gather(*(create(number) for number in range(20)))
-    assert winners.count(True) == 1
-    assert await get(service, ada, "once") == b"%d" % winners.index(True)
+    writes = [
+        put(service, ada, "once", b"%d" % number, conditions=WriteConditions(if_none_match="*")) for number in range(20)
+    ]
+    answers = await asyncio.gather(*writes, return_exceptions=True)
+    refusals = [answer.code for answer in answers if isinstance(answer, ServiceError)]
+    assert refusals == ["PreconditionFailed"] * 19
+    (winner,) = [number for number, answer in enumerate(answers) if not isinstance(answer, BaseException)]
+    assert await get(service, ada, "once") == b"%d" % winner
 
     etag = (await service.objects.head(ada, BUCKET, "once")).etag
     await put(service, ada, "once", b"next", conditions=WriteConditions(if_match=f'"{etag}"'))
