@@ -26,17 +26,19 @@ class Keys:
     def __init__(self, stores: Stores) -> None:
         self._stores = stores
         self._known: dict[str, tuple[Key, str] | None] = {}
+        self._changes = 0
 
     async def secret(self, access_key: str) -> tuple[Key, str] | None:
         """The key and its secret, None where there is no such key. Cached: costs no I/O when it is known."""
         if access_key in self._known:
             return self._known[access_key]
+        changes = self._changes
         row = await self._stores.read(lambda tables: tables.owners.key(access_key))
-        if row is None:
-            if len(self._known) < UNKNOWN:
-                self._known[access_key] = None
-            return None
-        return self._known.setdefault(access_key, (_key_of(row), self._open(row)))
+        answer = None if row is None else (_key_of(row), self._open(row))
+        # What was read before a change is not remembered after it.
+        if changes == self._changes and (answer is not None or len(self._known) < UNKNOWN):
+            self._known[access_key] = answer
+        return answer
 
     def _open(self, row: KeyRow) -> str:
         return self._stores.keys.open(_SECRET, row.access_key.encode(), row.secret).decode()
@@ -92,6 +94,7 @@ class Keys:
             return row
 
         key = _key_of(await self._stores.write(transact))
+        self._changes += 1
         self._known[name] = (key, secret)
         return NewKey(key=key, secret=secret)
 
@@ -102,6 +105,7 @@ class Keys:
     async def remove(self, access_key: str) -> bool:
         """Forget a key at once. False where there was none."""
         removed = await self._stores.write(lambda tables: tables.owners.remove_key(access_key))
+        self._changes += 1
         self._known.pop(access_key, None)
         return removed
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -112,6 +113,17 @@ async def test_a_removed_key_is_gone_at_once(service: Service) -> None:
     assert await service.keys.secret("gone") is None
     await service.keys.add(owner="ada", access_key="gone", secret_key="another-one")
     assert (await service.keys.secret("gone") or (None, ""))[1] == "another-one"
+
+
+async def test_a_key_asked_for_while_it_is_made_is_known_afterwards(service: Service) -> None:
+    async def ask() -> None:
+        for _ in range(20):
+            await service.keys.secret("busy")
+
+    made, *_ = await asyncio.gather(
+        service.keys.add(owner="ada", access_key="busy", secret_key="long-enough"), *(ask() for _ in range(4))
+    )
+    assert await service.keys.secret("busy") == (made.key, "long-enough")
 
 
 async def test_buckets_belong_to_who_made_them(service: Service, ada: Caller) -> None:
