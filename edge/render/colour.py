@@ -17,6 +17,12 @@ import pyvips
 Image = Any
 """A pyvips.Image (pyvips carries no types)."""
 
+LINEAR_PIXELS = 4_000_000
+"""The most decoded pixels, all frames together, that are resized in linear light. It costs 18 ms a megapixel where
+gamma space costs 1 to 3 (2-core x86-64 virtual machine, 2026-11-20) and scores 10 SSIMULACRA2 points more at 500 px.
+With steps.HEADROOM every JPEG of camera shape reduced to 500 px is within this; 12 megapixels reduced to 1280 px are
+not (300 against 90 ms)."""
+
 PROFILE_FIELD = "icc-profile-data"
 
 

@@ -32,6 +32,7 @@ class Format:
     saver: str
     max_side: int
     alpha: bool
+    animated: bool
     options: Callable[[RenderPlan, int, bool], Options]
     """From the plan, the pixels of all frames together, and whether the source is a palette picture."""
 
@@ -75,11 +76,11 @@ def _gif(_plan: RenderPlan, _pixels: int, _palette: bool) -> Options:
 
 
 FORMATS = {
-    "jpeg": Format("image/jpeg", "jpegsave_buffer", 65_535, False, _jpeg),
-    "webp": Format("image/webp", "webpsave_buffer", 16_383, True, _webp),
-    "avif": Format("image/avif", "heifsave_buffer", 16_384, True, _avif),
-    "png": Format("image/png", "pngsave_buffer", 65_535, True, _png),
-    "gif": Format("image/gif", "gifsave_buffer", 65_535, True, _gif),
+    "jpeg": Format("image/jpeg", "jpegsave_buffer", 65_535, False, False, _jpeg),
+    "webp": Format("image/webp", "webpsave_buffer", 16_383, True, True, _webp),
+    "avif": Format("image/avif", "heifsave_buffer", 16_384, True, False, _avif),
+    "png": Format("image/png", "pngsave_buffer", 65_535, True, False, _png),
+    "gif": Format("image/gif", "gifsave_buffer", 65_535, True, True, _gif),
 }
 
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-import pyvips
 
 from edge.render import colour
 from edge.render.containers import Bytes, gif_blocks, png_chunks
-from edge.render.errors import Damaged, TooManyFrames, TooManyPixels
-from edge.render.kinds import Kind, load
+from edge.render.errors import TooManyFrames, TooManyPixels
+from edge.render.kinds import Kind, load, reading
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -56,10 +55,17 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
 def read(kind: Kind, data: Bytes, limits: Limits) -> Facts:
     """The facts of a source. Raises Damaged where the header cannot be read, TooManyPixels, TooManyFrames."""
-    try:
-        image = load(kind, data)
-    except pyvips.Error as error:
-        raise Damaged(_last_line(error)) from None
+    with reading():
+        facts = _read(kind, data)
+    if facts.pages > limits.max_frames:
+        raise TooManyFrames(f"{facts.pages} frames")
+    if kind.name != "svg" and facts.pixels > limits.max_pixels:
+        raise TooManyPixels(f"{facts.width} × {facts.height} × {facts.pages}")
+    return facts
+
+
+def _read(kind: Kind, data: Bytes) -> Facts:
+    image = load(kind, data)
     fields = set(image.get_fields())
 
     def field(name: str, default: Any) -> Any:
@@ -67,7 +73,7 @@ def read(kind: Kind, data: Bytes, limits: Limits) -> Facts:
 
     frames = _frames(kind, data) or (int(field("n-pages", 1)) if kind.name in ("gif", "webp") else 1)
     orientation = int(field("orientation", 1))
-    facts = Facts(
+    return Facts(
         format=kind.name,
         content_type=kind.content_type,
         width=image.width,
@@ -81,11 +87,6 @@ def read(kind: Kind, data: Bytes, limits: Limits) -> Facts:
         interlaced=bool(field("jpeg-multiscan", 0)) or bool(field("interlaced", 0)),
         renderable=kind.name != "png" or frames == 1,
     )
-    if facts.pages > limits.max_frames:
-        raise TooManyFrames(f"{facts.pages} frames")
-    if kind.name != "svg" and facts.pixels > limits.max_pixels:
-        raise TooManyPixels(f"{facts.width} × {facts.height} × {facts.pages}")
-    return facts
 
 
 def _frames(kind: Kind, data: Bytes) -> int:
@@ -105,7 +106,3 @@ def check_whole(kind: Kind, data: Bytes) -> None:
     walker = {"gif": gif_blocks, "png": png_chunks}.get(kind.name)
     for _ in walker(data) if walker else ():
         pass
-
-
-def _last_line(error: pyvips.Error) -> str:
-    return str(error).strip().rsplit("\n", 1)[-1].strip()

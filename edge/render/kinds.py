@@ -7,13 +7,15 @@ and libvips is never asked to guess.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import pyvips
 
 from edge.render.containers import Bytes
-from edge.render.errors import Unreadable
+from edge.render.errors import Damaged, TooLarge, Unreadable
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,19 @@ def recognise(data: Bytes) -> Kind:
         if kind.magic.match(head):
             return kind
     raise Unreadable("no known picture by its first bytes")
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Turn what libvips says of a source into Damaged, or TooLarge where it ran out of memory.
+
+    A UnicodeError comes from metadata whose names are not text.
+    """
+    try:
+        yield
+    except (pyvips.Error, UnicodeError) as error:
+        message = str(error).strip()
+        raise (TooLarge if "out of memory" in message else Damaged)(message) from None
 
 
 def load(kind: Kind, data: Bytes, **options: Any) -> Any:

@@ -81,6 +81,11 @@ class RendererPool:
         return len(self._queue)
 
     @property
+    def running(self) -> int:
+        """Jobs that renderers are working on."""
+        return self._queue.taken
+
+    @property
     def pids(self) -> list[int]:
         """The process ids of the renderers that are alive, the one for cheap jobs first."""
         return [renderer.process.pid for _, renderer in sorted(self._renderers.items())]

@@ -53,6 +53,8 @@ class JobQueue:
         self._limit = limit
         self._memory = memory
         self._used = 0
+        self.taken = 0
+        """Jobs that are being worked on."""
         self._numbers = itertools.count()
         self._cheap: list[Waiting] = []
         self._dear: list[Waiting] = []
@@ -84,6 +86,7 @@ class JobQueue:
             while (waiting := self._pick(cheap_alone)) is None:
                 await self._changed.wait()
         self._used += waiting.memory
+        self.taken += 1
         return waiting
 
     def _pick(self, cheap_alone: bool) -> Waiting | None:
@@ -97,6 +100,7 @@ class JobQueue:
     async def release(self, waiting: Waiting) -> None:
         """Give back the memory of a job that was taken."""
         self._used -= waiting.memory
+        self.taken -= 1
         await self._tell()
 
     async def _tell(self) -> None:

@@ -18,7 +18,7 @@ from edge.policy.plan import RenderPlan
 from edge.render import colour, cost, facts, kinds
 from edge.render.containers import Bytes
 from edge.render.encode import FORMATS, encode
-from edge.render.errors import Damaged, ResultTooLarge, TooLarge, TooManyPixels
+from edge.render.errors import ResultTooLarge, TooLarge, TooManyPixels
 from edge.render.facts import Facts, Limits
 from edge.render.kinds import Kind
 
@@ -31,11 +31,6 @@ JPEG_SHRINKS = (8, 4, 2)
 HEADROOM = 2.0
 """Shrinking while decoding leaves at least this factor to the resampler: 4000 → 500 px scores 10 SSIMULACRA2 points
 less without (mean of four photographs, q80)."""
-
-LINEAR_PIXELS = 4_000_000
-"""The most decoded pixels that are resized in linear light. It costs 18 ms a megapixel where gamma space costs 1 to 3
-(2-core x86-64 virtual machine, 2026-11-20) and scores 10 SSIMULACRA2 points more at 500 px; with HEADROOM, every
-JPEG reduced to 500 px is within this, and one of 12 megapixels reduced to 1280 px is not (300 against 90 ms)."""
 
 TURNS: dict[int, Callable[[Image], Image]] = {
     1: lambda image: image,
@@ -80,6 +75,11 @@ class Work:
         self.frames = [change(frame) for frame in self.frames]
 
     @property
+    def animated(self) -> bool:
+        """Whether all frames are shown."""
+        return self.plan.animated and self.facts.pages > 1 and FORMATS[self.plan.format].animated
+
+    @property
     def stored_size(self) -> tuple[int, int]:
         """The plan's size before the crop, turned into the stored raster's directions."""
         width, height = self.plan.resize_width, self.plan.resize_height
@@ -103,7 +103,7 @@ def read_header(work: Work) -> None:
     plan, form = work.plan, FORMATS[work.plan.format]
     if max(plan.width, plan.height) > form.max_side:
         raise ResultTooLarge(f"{plan.width} × {plan.height} for {plan.format}")
-    shown = work.facts.pages if plan.animated else 1
+    shown = work.facts.pages if work.animated else 1
     if max(plan.width * plan.height, plan.resize_width * plan.resize_height) * shown > work.limits.max_pixels:
         raise TooManyPixels(f"{plan.width} × {plan.height} × {shown}")
     if cost.memory(work.facts, plan) > work.limits.memory:
@@ -123,7 +123,7 @@ def open_frames(work: Work) -> None:
         options["shrink"] = next((shrink for shrink in JPEG_SHRINKS if shrink <= room), 1)
     elif work.kind.name == "svg":
         options["scale"] = max(width / work.facts.width, height / work.facts.height)
-    elif work.plan.animated and work.facts.pages > 1:
+    elif work.animated:
         options["n"] = -1
     strip = kinds.load(work.kind, work.source, **options)
     fields = strip.get_fields()
@@ -144,7 +144,7 @@ def to_rgb(work: Work) -> None:
 def to_working_space(work: Work) -> None:
     """Go to linear light (libvips colourspace scrgb) if the decoded pixels are few enough, else to 8-bit gamma."""
     pixels = sum(frame.width * frame.height for frame in work.frames)
-    work.linear = work.resizes and pixels <= LINEAR_PIXELS
+    work.linear = work.resizes and pixels <= colour.LINEAR_PIXELS
     work.each(colour.to_linear if work.linear else lambda frame: colour.to_display(frame, work.grey))
 
 
@@ -309,12 +309,9 @@ def render(source: Bytes, plan: RenderPlan, limits: Limits) -> bytes:
     Raises Unreadable, Damaged, TooLarge and its kin.
     """
     work = Work(source, plan, limits)
-    try:
+    with kinds.reading():
         for step in STEPS:
             step(work)
-    except pyvips.Error as error:
-        message = str(error).strip()
-        raise (TooLarge if "out of memory" in message else Damaged)(message) from None
     return work.body
 
 

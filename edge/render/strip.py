@@ -11,11 +11,9 @@ import struct
 import zlib
 from collections.abc import Callable
 
-import pyvips
-
 from edge.render import kinds
 from edge.render.containers import EXTENSION, SOI, Bytes, gif_blocks, jpeg_segments, png_chunks, webp_chunks
-from edge.render.errors import Damaged, Unreadable
+from edge.render.errors import Unreadable
 
 _PNG_PIECES = frozenset(
     b"IHDR PLTE IDAT IEND tRNS cHRM gAMA iCCP sBIT sRGB cICP mDCV cLLI bKGD pHYs acTL fcTL fdAT".split()
@@ -35,10 +33,8 @@ def strip(data: Bytes) -> bytes:
     stripper = _STRIPPERS.get(kind.name)
     if stripper is None:
         raise Unreadable(f"metadata cannot be taken out of {kind.content_type}")
-    try:
+    with kinds.reading():
         orientation = _orientation(kind, data)
-    except pyvips.Error as error:
-        raise Damaged(str(error).strip()) from None
     return stripper(data, orientation)
 
 
