@@ -22,7 +22,7 @@ from origin.seal.keyring import NONCE_BYTES
 from origin.service.digests import BodyDigests
 from origin.service.model import Expected, ServiceError
 from origin.service.steps import Step
-from origin.service.stores import Stores, finished
+from origin.service.stores import Stores, finished, until_done
 
 SEGMENT = 8 * 1024 * 1024
 PIECE = 1024 * 1024
@@ -148,7 +148,7 @@ class Ingest:
     ) -> None:
         for future in (self._work, self._finishing):
             if future is not None:
-                await asyncio.wait([future])
+                await until_done(future)
                 if not future.cancelled():
                     future.exception()  # the body's own error, if there is one, is what the client hears
         for segment in self._segments:

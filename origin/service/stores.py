@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TypeVar
 
 from conf.schema import Settings
@@ -145,10 +146,15 @@ async def finished(future: asyncio.Future[T]) -> T:
     try:
         return await asyncio.shield(future)
     except asyncio.CancelledError:
-        while not future.done():
-            waiting: Awaitable[object] = asyncio.wait([future])
-            try:
-                await waiting
-            except asyncio.CancelledError:
-                continue
+        await until_done(future)
         raise
+
+
+async def until_done(future: asyncio.Future[T]) -> None:
+    """Return when the future is done, however it ended and however often the waiting task is cancelled meanwhile.
+
+    For cleaning up: whoever waits here is on the way out already.
+    """
+    while not future.done():
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait([future])
