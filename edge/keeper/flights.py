@@ -74,6 +74,11 @@ class StreamFlight(Flight[Landing], Generic[Head, Landing]):
         task.add_done_callback(self._over)
         return task
 
+    @property
+    def announced(self) -> bool:
+        """Whether the head is known."""
+        return self._head.done()
+
     def announce(self, head: Head) -> None:
         """The head is known."""
         if not self._head.done():

@@ -28,20 +28,19 @@ from edge.keeper.feed import Follower
 from edge.keeper.fill import Assets
 from edge.keeper.ledger import FolderInUse, Ledger, shares
 from edge.keeper.metrics import Metrics
+from edge.keeper.probes import Probes
 from edge.keeper.purge import Purger
 from edge.keeper.renderings import Renderings
 from edge.keeper.rooms import Rooms
 from edge.keeper.session import Session
 from edge.keeper.stopping import cancelled, stop_signal
-from edge.policy.sites import Site, Sites
+from edge.keeper.upstreams import DEFAULT_ORIGIN, Upstreams
+from edge.policy.sites import Sites
 from edge.render.pool import RendererPool
-from edge.upstream.bucket import BucketSource, KeyFile
+from edge.upstream.bucket import KeyFile
 from edge.upstream.http import HttpClient, UpstreamFailed
-from edge.upstream.source import Source
-from edge.upstream.web import WebSource
 
 _KEY_WAIT = 0.5  # seconds between looks for an edge key that is not there yet
-_DEFAULT_ORIGIN = "http://127.0.0.1:9000"
 
 log = structlog.get_logger()
 
@@ -65,21 +64,23 @@ async def keep(settings: Settings) -> None:
         client = HttpClient(settings.edge)
         stack.push_async_callback(client.close)
         key_file = KeyFile(settings.edge_key)
+        upstreams = Upstreams(settings, client, key_file, Breakers(time.monotonic))
+        probes = Probes(settings, records=records, bodies=bodies, renderers=renderers)
+        stack.push_async_callback(probes.close)
         assets = Assets(
             settings,
-            sources=_Sources(settings, client, key_file),
+            upstreams=upstreams,
             records=records,
             bodies=bodies,
             epochs=epochs,
-            breakers=Breakers(time.monotonic),
-            renderers=renderers,
+            probes=probes,
             metrics=metrics,
         )
         stack.push_async_callback(assets.close)
         renderings = Renderings(records=records, bodies=bodies, renderers=renderers, metrics=metrics)
         stack.push_async_callback(renderings.close)
         purger = Purger(epochs, records, metrics)
-        rooms = Rooms(settings, sites, records, bodies, ledger, assets, renderings, purger, metrics)
+        rooms = Rooms(settings, sites, records, bodies, ledger, assets, probes, renderings, purger, metrics)
 
         session = await stack.enter_async_context(aiohttp.ClientSession())
         follower = _follow(settings, key_file, session, purger, epochs, metrics)
@@ -135,26 +136,6 @@ def _open_stores(settings: Settings, metrics: Metrics) -> tuple[Ledger, RecordSt
     return ledger, records
 
 
-class _Sources:
-    """The source of each site, made once."""
-
-    def __init__(self, settings: Settings, client: HttpClient, key_file: KeyFile) -> None:
-        origin = settings.edge.origin or _DEFAULT_ORIGIN
-        self._client = client
-        self._buckets = {
-            "anonymous": BucketSource(client, origin, key_file),
-            "key": BucketSource(client, origin, key_file, own_rights=True),
-        }
-        self._web: dict[str, WebSource] = {}
-
-    def __call__(self, site: Site) -> Source:
-        if site.upstream is None:
-            return self._buckets[site.access]
-        if site.name not in self._web:
-            self._web[site.name] = WebSource(self._client, site.upstream, site.upstream_host, site.upstream_proto)
-        return self._web[site.name]
-
-
 async def _listen(settings: Settings, rooms: Rooms) -> asyncio.Server:
     """Answer server processes on the keeper's socket; one that a killed keeper left is replaced."""
     path = settings.edge_data / "keeper.sock"
@@ -185,7 +166,7 @@ async def _follow(
         except UpstreamFailed:
             await asyncio.sleep(_KEY_WAIT)
     await Follower(
-        origin=settings.edge.origin or _DEFAULT_ORIGIN,
+        origin=settings.edge.origin or DEFAULT_ORIGIN,
         access_key=key.access_key,
         secret_key=key.secret_key,
         session=session,

@@ -22,6 +22,9 @@ from edge.policy.reasons import Detail
 from edge.render.errors import RenderError
 from edge.render.pool import Rendered, RendererPool, SourceRef
 
+FAILURE_MEMORY = 60.0  # seconds for which a rendering that crashed or took too long is not tried again
+_FAILED_LIMIT = 10_000
+
 RenderingFlight: TypeAlias = Flight[Representation | None]
 
 log = structlog.get_logger()
@@ -53,6 +56,7 @@ class Renderings:
         self._metrics = metrics
         self._clock = clock
         self._flights: Flights[tuple[str, bool], RenderingFlight] = Flights()
+        self._failed: dict[str, tuple[float, RenderError]] = {}
 
     def join(self, asset: AssetRecord, unmade: Unmade) -> tuple[RenderingFlight, bool]:
         """The flight that makes a rendering, and whether it was under way already.
@@ -74,11 +78,15 @@ class Renderings:
 
     async def _make(self, asset: AssetRecord, unmade: Unmade) -> Representation | None:
         assert asset.source is not None, "only what is stored is rendered"
+        name = rendering_key(asset.source_id, unmade.name)
+        until, error = self._failed.get(name, (0.0, None))
+        if error is not None and self._clock() < until:
+            raise error
         reader = self._bodies.open(asset.source)
         if reader is None:
             raise SourceGone
         with reader:
-            rendered = await self._render(reader, unmade)
+            rendered = await self._render(reader, unmade, name)
         yields = unmade.may_yield and len(rendered.body) >= asset.source.length
         log.info(
             "rendered",
@@ -90,9 +98,9 @@ class Renderings:
             yields=yields,
         )
         self._metrics.renders.labels("yielded" if yields else "made").inc()
-        return None if yields else self._keep(asset, unmade, rendered)
+        return None if yields else self._keep(asset, unmade, rendered, name)
 
-    async def _render(self, reader: BodyReader, unmade: Unmade) -> Rendered:
+    async def _render(self, reader: BodyReader, unmade: Unmade, name: str) -> Rendered:
         """Have a renderer read the checked file."""
         source = SourceRef(str(reader.path), BODY_OFFSET, reader.ref.length)
         try:
@@ -106,13 +114,20 @@ class Renderings:
             if not reader.path.exists():  # evicted while the job was waiting: it says nothing about the picture
                 raise SourceGone from None
             self._metrics.renders.labels(error.reason.value).inc()
+            if error.reason is not Detail.QUEUE_FULL:
+                self._remember_failure(name, error)
             raise
 
-    def _keep(self, asset: AssetRecord, unmade: Unmade, rendered: Rendered) -> Representation:
+    def _remember_failure(self, name: str, error: RenderError) -> None:
+        if len(self._failed) >= _FAILED_LIMIT:
+            self._failed.clear()
+        self._failed[name] = (self._clock() + FAILURE_MEMORY, error)
+
+    def _keep(self, asset: AssetRecord, unmade: Unmade, rendered: Rendered, name: str) -> Representation:
         try:
             with self._bodies.create(len(rendered.body)) as writer:
                 writer.write(rendered.body)
-                body = writer.commit(rendering_key(asset.source_id, unmade.name))
+                body = writer.commit(name)
         except NoSpace:
             self._metrics.refusals.inc()
             raise NoRoom from None
@@ -128,7 +143,3 @@ class Renderings:
         )
         self._records.put_representation(representation)
         return representation
-
-
-PASSING = frozenset({Detail.QUEUE_FULL, Detail.TIMED_OUT, Detail.CRASHED, Detail.DISK_FULL})
-"""Reasons that may be gone at the next request; all others are properties of the source."""

@@ -11,6 +11,7 @@ from edge.cache.records import RecordStore
 from edge.keeper.fill import Assets
 from edge.keeper.ledger import Ledger
 from edge.keeper.metrics import Metrics
+from edge.keeper.probes import Probes
 from edge.keeper.purge import Purger
 from edge.keeper.renderings import Renderings
 from edge.policy.sites import Sites
@@ -26,6 +27,7 @@ class Rooms:
     bodies: BodyStore
     ledger: Ledger
     assets: Assets
+    probes: Probes
     renderings: Renderings
     purger: Purger
     metrics: Metrics

@@ -6,7 +6,7 @@ The rule of this file: it reads records and asks edge.policy; it opens no body a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import msgspec
 
@@ -14,7 +14,7 @@ from conf.schema import Render
 from edge.cache.entry import AssetRecord, ChoiceRecord, Representation
 from edge.keeper.answer import Answer
 from edge.policy.negotiate import AcceptClass
-from edge.policy.plan import AssetFacts, Plan, Refused, Rendering, RenderPlan, Stored, decide, yielded
+from edge.policy.plan import AssetFacts, Plan, Refused, Rendering, RenderPlan, Stored, decide, untouched, yielded
 from edge.policy.reasons import Detail
 from edge.policy.sites import Site
 from edge.policy.variant import Variant
@@ -52,14 +52,18 @@ class Unmade:
         return STRIPPED if self.plan is None else self.plan.canonical()
 
 
-Selection = Answer | Refused | Unmade
+class Unprobed:
+    """Nobody has looked into the stored bytes yet, and what the request wants depends on it."""
+
+
+Selection: TypeAlias = Answer | Refused | Unmade | Unprobed
 
 
 def facts_of(asset: AssetRecord) -> AssetFacts:
     """What is known about an asset's bytes."""
     if asset.facts is None:
         size = asset.source.length if asset.source is not None else 0
-        return AssetFacts(content_type=asset.content_type or "", size=size)
+        return AssetFacts(content_type=asset.content_type or "", size=size, no_transform=asset.no_transform)
     return msgspec.convert(asset.facts, AssetFacts)
 
 
@@ -67,7 +71,11 @@ def select(records: Records, site: Site, render: Render, asset: AssetRecord, wis
     """What answers the wish: an answer, a refusal, or what has to be made first."""
     if asset.status != 200 or not site.behaviour.renders:
         return Answer(asset)
-    plan = decide(facts_of(asset), wish.variant, wish.accept, site, render)
+    facts = facts_of(asset)
+    if asset.facts is None:
+        stored = untouched(facts, wish.variant, wish.accept, site)
+        return Unprobed() if stored is None else carry_out(records, asset, stored)
+    plan = decide(facts, wish.variant, wish.accept, site, render)
     if isinstance(plan, Rendering) and plan.may_yield:
         choice = records.get_choice(asset.source_id, wish.variant.canonical(), wish.accept.key)
         if choice is not None and choice.plan is None:
@@ -75,7 +83,7 @@ def select(records: Records, site: Site, render: Render, asset: AssetRecord, wis
     return carry_out(records, asset, plan)
 
 
-def carry_out(records: Records, asset: AssetRecord, plan: Plan) -> Selection:
+def carry_out(records: Records, asset: AssetRecord, plan: Plan) -> Answer | Refused | Unmade:
     """What answers a request whose plan is decided."""
     match plan:
         case Refused():

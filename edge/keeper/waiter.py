@@ -16,9 +16,9 @@ from edge.keeper import link
 from edge.keeper.answer import Answer
 from edge.keeper.fill import Opening, SourceFlight, Unshared
 from edge.keeper.flights import WaitedTooLong
-from edge.keeper.renderings import PASSING, NoRoom, SourceGone
+from edge.keeper.renderings import NoRoom, SourceGone
 from edge.keeper.rooms import Present, Rooms
-from edge.keeper.selection import Selection, Unmade, Wish, carry_out, facts_of, select
+from edge.keeper.selection import Selection, Unmade, Unprobed, Wish, carry_out, facts_of, select
 from edge.policy.plan import AssetFacts, Plan, Refused, decide, degraded, renderable, untouched, yielded
 from edge.policy.reasons import CacheStatus, Detail, Forward
 from edge.render.errors import RenderError
@@ -26,6 +26,9 @@ from edge.upstream.http import UpstreamAnswer, UpstreamFailed
 
 _FETCHES = 2  # how often a source is fetched for one waiter, where its body has gone meanwhile
 _RETRY_AFTER = 1  # seconds
+_OF_THE_SOURCE = frozenset(
+    {Detail.UNREADABLE, Detail.DAMAGED, Detail.TOO_LARGE, Detail.TOO_MANY_PIXELS, Detail.TOO_MANY_FRAMES}
+)  # what a rendering finds out about its source, whatever the plan
 
 
 class NotGiven(Exception):
@@ -174,14 +177,23 @@ class Waiter:
 
     async def _select(self, asset: AssetRecord) -> Answer:
         """The answer, made if need be. Raises SourceGone, NotGiven."""
-        chosen = select(self._present, self._site, self._rooms.settings.render, asset, self._wish)
+        chosen = self._chosen(asset)
+        if isinstance(chosen, Unprobed):
+            asset = await self._rooms.probes.join(asset).landed(self._deadline)
+            chosen = self._chosen(asset)
+        if isinstance(chosen, Unprobed):
+            plan = degraded(facts_of(asset), self._wish.variant, self._site, Detail.QUEUE_FULL)
+            chosen = self._carry_out(asset, plan)
         while isinstance(chosen, Unmade):
             chosen = await self._make(asset, chosen)
         if isinstance(chosen, Refused):
             raise self._refusal(chosen)
         return chosen
 
-    async def _make(self, asset: AssetRecord, unmade: Unmade) -> Selection:
+    def _chosen(self, asset: AssetRecord) -> Selection:
+        return select(self._present, self._site, self._rooms.settings.render, asset, self._wish)
+
+    async def _make(self, asset: AssetRecord, unmade: Unmade) -> Answer | Refused | Unmade:
         """What answers once the rendering has been made, has yielded, or has failed."""
         flight, joined = self._rooms.renderings.join(asset, unmade)
         self._status = replace(self._status, collapsed=self._status.collapsed or joined)
@@ -190,7 +202,7 @@ class Waiter:
         except NoRoom:
             return self._without(asset, unmade, Detail.DISK_FULL)
         except RenderError as error:
-            if error.reason not in PASSING:
+            if error.reason in _OF_THE_SOURCE:
                 asset = self._rooms.assets.amend(asset, error.reason)
             return self._without(asset, unmade, error.reason)
         if made is not None:
@@ -202,13 +214,13 @@ class Waiter:
         )
         return self._carry_out(asset, yielded())
 
-    def _without(self, asset: AssetRecord, unmade: Unmade, reason: Detail) -> Selection:
+    def _without(self, asset: AssetRecord, unmade: Unmade, reason: Detail) -> Answer | Refused | Unmade:
         """What answers instead of a rendering that cannot be had."""
         if unmade.plan is None:
             return Answer(asset, reason=reason, degraded=True)
         return self._carry_out(asset, degraded(facts_of(asset), self._wish.variant, self._site, reason))
 
-    def _carry_out(self, asset: AssetRecord, plan: Plan) -> Selection:
+    def _carry_out(self, asset: AssetRecord, plan: Plan) -> Answer | Refused | Unmade:
         return carry_out(self._present, asset, plan)
 
     def _refusal(self, refused: Refused) -> NotGiven:

@@ -1,0 +1,124 @@
+"""What an upstream's answer becomes: the record of an asset, and what a stored one is still good for.
+
+The rule of this file: pure functions; times are arguments, in seconds since 1970. Headers are mappings of lower-case
+names to combined values (`wire.fields.combine`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from edge.cache.entry import AssetRecord, name_hash, source_id
+from edge.keeper.selection import facts_of
+from edge.policy import freshness
+from edge.policy.freshness import Lifetimes
+from edge.policy.hygiene import effective_type, stored_headers
+from edge.policy.reasons import Detail
+from edge.policy.sites import Site
+from edge.upstream.bucket import IDENTITY_HEADER
+from wire.dates import parse_http_date
+from wire.etags import parse_etag
+from wire.fields import parse_cache_control
+
+# Problems that may have been the renderer's own: looked at again after the next revalidation.
+_ACCIDENTS = frozenset({Detail.CRASHED, Detail.TIMED_OUT})
+
+
+def drafted(
+    site: Site,
+    lifetimes: Lifetimes,
+    path: str,
+    key: bytes,
+    epoch: int,
+    status: int,
+    headers: Mapping[str, str],
+    *,
+    asked: float,
+    answered: float,
+) -> AssetRecord:
+    """The record of a new answer, as far as its head says it. Every refusal of a bucket is a 404."""
+    if site.behaviour.hides_errors and status != 200:
+        status = 404
+    tag = parse_etag(headers.get("etag", ""))
+    identity = headers.get(IDENTITY_HEADER)
+    file = path.partition("?")[0]
+    draft = AssetRecord(
+        key=key,
+        site=site.name,
+        path=path,
+        status=status,
+        epoch=epoch,
+        stored_at=answered,
+        edge_expires=answered + freshness.edge_lifetime(file, status, headers, lifetimes, asked, answered),
+        identity=identity,
+        upstream_etag=headers.get("etag"),
+        last_modified=parse_http_date(headers.get("last-modified", ""), answered),
+        content_type=effective_type(headers.get("content-type"), file),
+        headers=stored_headers(site, headers),
+        upstream_date=_date(headers, answered),
+        upstream_age=freshness.initial_age(headers, asked, answered),
+        no_transform=freshness.forbids_transform(headers),
+    )
+    if identity is not None or (tag is not None and not tag.weak):
+        return identified(draft, source_id(identity, key, headers.get("etag", "")))
+    return draft
+
+
+def identified(record: AssetRecord, source: str) -> AssetRecord:
+    """The record with what names its bytes: the strong ETag of stored bytes is derived from that name."""
+    return msgspec.structs.replace(record, source_id=source, etag=name_hash("etag", source)[:32])
+
+
+def freshened(
+    old: AssetRecord,
+    site: Site,
+    lifetimes: Lifetimes,
+    epoch: int,
+    validation: Mapping[str, str],
+    *,
+    asked: float,
+    answered: float,
+) -> AssetRecord:
+    """The stored record after a 304 (RFC 9111 §4.3.4)."""
+    headers = freshness.freshened(old.headers, stored_headers(site, validation))
+    file = old.path.partition("?")[0]
+    return msgspec.structs.replace(
+        old,
+        epoch=epoch,
+        stored_at=answered,
+        edge_expires=answered + freshness.edge_lifetime(file, old.status, headers, lifetimes, asked, answered),
+        headers=headers,
+        facts=None if facts_of(old).problem in _ACCIDENTS else old.facts,
+        upstream_date=_date(validation, answered),
+        upstream_age=freshness.initial_age(validation, asked, answered),
+        no_transform=freshness.forbids_transform(headers),
+    )
+
+
+def conditions(old: AssetRecord | None, epoch: int) -> dict[str, str]:
+    """The validators to ask with. What has been purged is confirmed by a strong one only."""
+    if old is None:
+        return {}
+    tag = parse_etag(old.upstream_etag or "")
+    if old.upstream_etag is not None and tag is not None and (not tag.weak or old.epoch == epoch):
+        return {"If-None-Match": old.upstream_etag}
+    if old.epoch == epoch and "last-modified" in old.headers:
+        return {"If-Modified-Since": old.headers["last-modified"]}
+    return {}
+
+
+def may_be_stale(old: AssetRecord, now: float) -> bool:
+    """Whether an unpurged answer may stand in for a failing upstream (RFC 9111 §4.2.4, §5.2.2)."""
+    lifetime = freshness.explicit_freshness(old.headers, old.stored_at)
+    if lifetime is not None and old.upstream_age + now - old.stored_at < lifetime:
+        return True  # fresh by the upstream's own word: only the site wanted to ask again
+    forbidding = {"must-revalidate", "proxy-revalidate", "s-maxage", "no-cache"}
+    return not parse_cache_control(old.headers.get("cache-control")).keys() & forbidding
+
+
+def _date(headers: Mapping[str, str], now: float) -> float:
+    """The upstream's Date, or now where it has none (RFC 9110 §6.6.1)."""
+    date = parse_http_date(headers.get("date", ""), now)
+    return now if date is None else float(date)

@@ -1,0 +1,90 @@
+"""Asking the upstream of a site: the right source, behind the breaker of its host."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+import structlog
+
+from conf.schema import Settings
+from edge.keeper.breaker import Breakers
+from edge.policy.reasons import DETAILS, Detail
+from edge.policy.sites import Site
+from edge.upstream.bucket import BucketSource, KeyFile
+from edge.upstream.http import HttpClient, UpstreamAnswer, UpstreamFailed
+from edge.upstream.source import Source
+from edge.upstream.web import WebSource
+
+DEFAULT_ORIGIN = "http://127.0.0.1:9000"
+_ERROR_BODY = 4096  # bytes of an error that are read to tell what it is about
+
+# Refusals of an object, as opposed to troubles of the upstream.
+_MISSING = frozenset({400, 401, 403, 404, 410, 414})
+
+log = structlog.get_logger()
+
+
+class Upstreams:
+    """The upstreams of a node's sites."""
+
+    def __init__(self, settings: Settings, client: HttpClient, key_file: KeyFile, breakers: Breakers) -> None:
+        origin = settings.edge.origin or DEFAULT_ORIGIN
+        self._client = client
+        self._breakers = breakers
+        self._buckets = {
+            "anonymous": BucketSource(client, origin, key_file),
+            "key": BucketSource(client, origin, key_file, own_rights=True),
+        }
+        self._web: dict[str, WebSource] = {}
+
+    @asynccontextmanager
+    async def ask(self, site: Site, path: str, headers: Mapping[str, str]) -> AsyncIterator[UpstreamAnswer]:
+        """Ask for a source. The answer is one about the source: trouble of the upstream's own is UpstreamFailed."""
+        host = site.upstream or "origin"
+        if not self._breakers.allows(host):
+            raise UpstreamFailed(Detail.UPSTREAM_BREAKER_OPEN, DETAILS[Detail.UPSTREAM_BREAKER_OPEN].meaning)
+        try:
+            async with self._source(site).request("GET", site.source_target(path), headers) as answer:
+                if answer.status < 500:
+                    self._breakers.succeeded(host)
+                await _check(site, answer, conditional=bool(headers))
+                if answer.status >= 500:
+                    self._breakers.failed(host)
+                yield answer
+        except UpstreamFailed:
+            self._breakers.failed(host)
+            raise
+
+    def _source(self, site: Site) -> Source:
+        if site.upstream is None:
+            return self._buckets[site.access]
+        if site.name not in self._web:
+            self._web[site.name] = WebSource(self._client, site.upstream, site.upstream_host, site.upstream_proto)
+        return self._web[site.name]
+
+
+async def _check(site: Site, answer: UpstreamAnswer, *, conditional: bool) -> None:
+    """Raise UpstreamFailed for answers that say more about the upstream than about what was asked for."""
+    status = answer.status
+    if status < 200 or status == 206 or (status == 304 and not conditional):
+        raise UpstreamFailed(Detail.UPSTREAM_ERROR, f"the upstream answered {status}, which was not asked for")
+    if not site.behaviour.hides_errors:
+        return
+    if status == 403 and site.at_bucket and not await _is_access_denied(answer):
+        raise UpstreamFailed(Detail.UPSTREAM_ERROR, "the origin does not accept the edge key")
+    if status not in (200, 304) and status not in _MISSING:
+        raise UpstreamFailed(Detail.UPSTREAM_ERROR, f"the upstream answered {status}")
+
+
+async def _is_access_denied(answer: UpstreamAnswer) -> bool:
+    """Whether a 403 of the origin is about the object: any other code is about our key or clock."""
+    body = b""
+    async for block in answer.blocks():
+        body += block
+        if len(body) > _ERROR_BODY:
+            break
+    if b"<Code>" in body and b"<Code>AccessDenied</Code>" not in body:
+        log.error("the origin refuses the edge key", answer=body[:_ERROR_BODY].decode("utf-8", "replace"))
+        return False
+    return True
