@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -148,7 +149,7 @@ def _explain(error: ValidationError, sources: Mapping[str, str]) -> str:
         return f"{place}{given} is not a setting{hint} ({page})"
     if first["type"] == "missing":
         return f"{place}{given} is missing ({page})"
-    allowed = first["msg"].removeprefix("Value error, ").replace("Input should be", "must be", 1)
+    allowed = re.sub(r"^\w+ should ", "must ", first["msg"].removeprefix("Value error, "))
     if isinstance(first["input"], Mapping):  # a rule between several settings
         return f"{place + ' ' if place else ''}{allowed}{given} ({page})"
     shown = "(hidden)" if "secret" in place else repr(first["input"])

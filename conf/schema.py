@@ -34,6 +34,7 @@ _UNITS = {
     "tib": TIB,
 }
 _SIZE = re.compile(r"(\d+)\s*([a-z]*)", re.IGNORECASE)
+_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*")
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 
 
@@ -81,13 +82,14 @@ def parse_host(value: str) -> str:
 
 
 def parse_prefix(value: str) -> str:
-    """A URL path prefix: empty, or starting with "/" and not ending in one.
+    """A URL path prefix of unreserved characters: empty, or starting with "/" and not ending in one.
 
-    Raises ValueError where it does not start with "/".
+    Raises ValueError otherwise.
     """
-    if value and not value.startswith("/"):
-        raise ValueError("must start with /, such as /media")
-    return value.rstrip("/")
+    prefix = value.rstrip("/")
+    if not _PREFIX.fullmatch(prefix):
+        raise ValueError("must be empty or a path of letters, digits and ._~- such as /media")
+    return prefix
 
 
 def parse_upstream(value: str) -> str:

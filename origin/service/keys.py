@@ -44,9 +44,12 @@ class Keys:
         return self._stores.keys.open(_SECRET, row.access_key.encode(), row.secret).decode()
 
     def generate(self) -> tuple[str, str]:
-        """A new access key (20 characters) and secret (40), known to nobody yet."""
+        """A new access key (20 characters) and secret (40), known to nobody yet.
+
+        Letters and digits only: a secret that begins with "-" looks like an option to command-line tools.
+        """
         name = "FK" + base64.b32encode(self._stores.random(15)).decode()[:18]
-        return name, base64.urlsafe_b64encode(self._stores.random(30)).decode()
+        return name, base64.b64encode(self._stores.random(30), altchars=b"FK").decode()
 
     async def add(
         self,
