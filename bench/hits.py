@@ -133,11 +133,12 @@ def table(title: str, samples: dict[str, list[Sample]]) -> Table:
 @click.option("--rounds", default=5, show_default=True, help="Counted rounds.")
 def main(rounds: int) -> None:
     """Load one cached picture at the edge and the same bytes at nginx and aiohttp, and print both sides."""
-    console = Console()
+    console = Console(width=120)
     console.print(f"{platform.platform()}, Python {platform.python_version()}, {rounds} rounds of 2 s, 32 connections")
     for query in ("?w=240", "?w=1100"):
         with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
             folder = Path(name)
+            folder.chmod(0o755)  # nginx's worker is another user where this one is root
             url, pid = stack.enter_context(facet(folder))
             url += query
             body = fetch(url, ACCEPT)
