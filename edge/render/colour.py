@@ -14,6 +14,8 @@ from typing import Any
 
 import pyvips
 
+from edge.render import kinds
+
 Image = Any
 """A pyvips.Image (pyvips carries no types)."""
 
@@ -99,8 +101,7 @@ def _curve_at_half(tag: bytes) -> float:
 
 def profile_of(image: Image) -> Profile:
     """The meaning of an image's numbers, by its profile and, where that contradicts its bands, by its bands."""
-    fields = image.get_fields()
-    profile = read_profile(image.get(PROFILE_FIELD)) if PROFILE_FIELD in fields else Profile.SRGB
+    profile = read_profile(kinds.field(image, PROFILE_FIELD, b""))
     if image.interpretation == "cmyk":
         return Profile.CMYK
     grey = image.interpretation in ("b-w", "grey16")
@@ -142,7 +143,7 @@ def to_output(image: Image, profile: Profile, keep: bool) -> Image:
 
 def without_profile(image: Image) -> Image:
     """The same pixels saying nothing about their space, which means sRGB."""
-    if PROFILE_FIELD not in image.get_fields():
+    if not image.get_typeof(PROFILE_FIELD):
         return image
     bare = image.copy()
     bare.remove(PROFILE_FIELD)
@@ -152,7 +153,7 @@ def without_profile(image: Image) -> Image:
 def background(hexadecimal: str, image: Image) -> tuple[float, float, float, float]:
     """The numbers (0 … 255) in this image's space for an sRGB colour written rrggbb or rrggbbaa; alpha comes last."""
     red, green, blue, alpha = bytes.fromhex(hexadecimal.ljust(8, "f"))
-    if PROFILE_FIELD in image.get_fields():
+    if image.get_typeof(PROFILE_FIELD):
         pixel = pyvips.Image.black(1, 1, bands=3).linear(1, [red, green, blue], uchar=True).copy(interpretation="srgb")
         red, green, blue = pixel.icc_transform("p3", input_profile="srgb", intent="relative")(0, 0)
     return red, green, blue, alpha

@@ -5,14 +5,12 @@ The rule of this file: nothing here decodes pixels. A picture over a limit is re
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from edge.render import colour
 from edge.render.containers import Bytes, gif_blocks, png_chunks
 from edge.render.errors import TooManyFrames, TooManyPixels
-from edge.render.kinds import Kind, load, reading
+from edge.render.kinds import Kind, field, load, reading
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -66,25 +64,20 @@ def read(kind: Kind, data: Bytes, limits: Limits) -> Facts:
 
 def _read(kind: Kind, data: Bytes) -> Facts:
     image = load(kind, data)
-    fields = set(image.get_fields())
-
-    def field(name: str, default: Any) -> Any:
-        return image.get(name) if name in fields else default
-
-    frames = _frames(kind, data) or (int(field("n-pages", 1)) if kind.name in ("gif", "webp") else 1)
-    orientation = int(field("orientation", 1))
+    frames = _frames(kind, data) or (int(field(image, "n-pages", 1)) if kind.name in ("gif", "webp") else 1)
+    orientation = int(field(image, "orientation", 1))
     return Facts(
         format=kind.name,
         content_type=kind.content_type,
         width=image.width,
-        height=int(field("page-height", image.height)),
+        height=int(field(image, "page-height", image.height)),
         pages=frames,
         has_alpha=bool(image.hasalpha()),
         orientation=orientation if 1 <= orientation <= 8 and frames == 1 and kind.name != "avif" else 1,
         profile=colour.profile_of(image),
         bits=16 if image.format in ("ushort", "short") else 8 if image.format == "uchar" else 32,
-        palette=bool(field("palette", 0)) or kind.name == "gif",
-        interlaced=bool(field("jpeg-multiscan", 0)) or bool(field("interlaced", 0)),
+        palette=bool(field(image, "palette", 0)) or kind.name == "gif",
+        interlaced=bool(field(image, "jpeg-multiscan", 0)) or bool(field(image, "interlaced", 0)),
         renderable=kind.name != "png" or frames == 1,
     )
 

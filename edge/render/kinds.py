@@ -60,15 +60,21 @@ def recognise(data: Bytes) -> Kind:
 
 @contextmanager
 def reading() -> Iterator[None]:
-    """Turn what libvips says of a source into Damaged, or TooLarge where it ran out of memory.
-
-    A UnicodeError comes from metadata whose names are not text.
-    """
+    """Turn what libvips says of a source into Damaged, or TooLarge where it ran out of memory."""
     try:
         yield
-    except (pyvips.Error, UnicodeError) as error:
+    except pyvips.Error as error:
         message = str(error).strip()
         raise (TooLarge if "out of memory" in message else Damaged)(message) from None
+
+
+def field(image: Any, name: str, default: Any = None) -> Any:
+    """A header field of a libvips image by its libvips name; the default without.
+
+    Asked for by name and never listed: a file can give its metadata names that are not text, and pyvips cannot list
+    those.
+    """
+    return image.get(name) if image.get_typeof(name) else default
 
 
 def load(kind: Kind, data: Bytes, **options: Any) -> Any:

@@ -98,8 +98,10 @@ def mapped(source: SourceRef) -> memoryview:
     with open(source.path, "rb") as file:  # noqa: PTH123
         before = source.offset % mmap.ALLOCATIONGRANULARITY
         size = os.fstat(file.fileno()).st_size
-        if source.length <= 0 or source.offset + source.length > size:
+        if source.length < 0 or source.offset + source.length > size:
             raise OSError(errno.EIO, f"{source.path} has {size} bytes")
+        if source.length == 0:  # which mmap(2) refuses
+            return memoryview(b"")
         start, length = source.offset - before, source.length + before
         return memoryview(mmap.mmap(file.fileno(), length, access=mmap.ACCESS_READ, offset=start))[before:]
 

@@ -8,6 +8,7 @@ pixels at once (`turn`, a smart crop) comes when few are left.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -45,6 +46,8 @@ TURNS: dict[int, Callable[[Image], Image]] = {
 """What sets a raster with this Exif orientation upright (Exif 2.32 §4.6.4)."""
 
 COPYRIGHT_FIELDS = ("exif-ifd0-Copyright", "exif-ifd0-Artist")
+LOCATED = ("orientation", "xmp-data", "iptc-data", "photoshop-data")
+"""Metadata beside Exif that is left behind."""
 
 
 @dataclass(slots=True)
@@ -126,12 +129,12 @@ def open_frames(work: Work) -> None:
     elif work.animated:
         options["n"] = -1
     strip = kinds.load(work.kind, work.source, **options)
-    fields = strip.get_fields()
     tall = strip.get("page-height") if "n" in options else strip.height
     work.frames = [strip.crop(0, top, strip.width, tall) for top in range(0, strip.height, tall)]
-    work.timing = {name: strip.get(name) for name in ("delay", "loop") if name in fields and "n" in options}
+    work.timing = {name: strip.get(name) for name in ("delay", "loop") if strip.get_typeof(name) and "n" in options}
     if work.plan.keep_copyright:
-        work.copyright = {name: _exif_text(strip.get(name)) for name in COPYRIGHT_FIELDS if name in fields}
+        with contextlib.suppress(UnicodeError):  # a claim that is no text is none
+            work.copyright = {name: _exif_text(strip.get(name)) for name in COPYRIGHT_FIELDS if strip.get_typeof(name)}
 
 
 def to_rgb(work: Work) -> None:
@@ -252,13 +255,20 @@ def blur(work: Work) -> None:
 
 
 def strip(work: Work) -> None:
-    """Leave all metadata behind, location above all; what survives is put back by hand in `encode_frames`."""
+    """Leave all metadata behind, location above all. The encoders write none of it by themselves; where copyright is
+    to survive they write Exif, which must then hold nothing else."""
+    if not work.copyright:
+        return
+    try:
+        names = [name for name in work.frames[0].get_fields() if name.startswith("exif-") or name in LOCATED]
+    except UnicodeError:  # names that are no text cannot be listed, and so not be left behind one by one
+        work.copyright = {}
+        return
 
     def bare(frame: Image) -> Image:
         clean = frame.copy()
-        for name in clean.get_fields():
-            if name.startswith("exif-") or name in ("orientation", "xmp-data", "iptc-data", "photoshop-data"):
-                clean.remove(name)
+        for name in names:
+            clean.remove(name)
         return clean
 
     work.each(bare)
@@ -277,7 +287,7 @@ def encode_frames(work: Work) -> None:
         picture = picture.copy()
         for name, value in work.copyright.items():
             picture.set_type(pyvips.GValue.gstr_type, name, value)
-    keep = ["icc"] if colour.PROFILE_FIELD in picture.get_fields() else []
+    keep = ["icc"] if picture.get_typeof(colour.PROFILE_FIELD) else []
     keep += ["exif"] if work.copyright else []
     work.body = encode(picture, work.plan, keep, work.facts.palette)
 

@@ -39,8 +39,7 @@ def strip(data: Bytes) -> bytes:
 
 
 def _orientation(kind: kinds.Kind, data: Bytes) -> int:
-    image = kinds.load(kind, data)
-    value = int(image.get("orientation")) if "orientation" in image.get_fields() else 1
+    value = int(kinds.field(kinds.load(kind, data), "orientation", 1))
     return value if 1 <= value <= 8 else 1
 
 

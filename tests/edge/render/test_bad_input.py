@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Callable
 
 import pytest
+import pyvips
 
 from demo import pictures
 from edge.render import facts, kinds, steps
@@ -95,6 +96,21 @@ def test_the_bytes_decide_and_not_what_they_pretend() -> None:
     assert kinds.recognise(polyglot).name == "png"
     prologue = b"\xef\xbb\xbf \n<?xml version='1.0'?><!-- <svg> --><!DOCTYPE svg [<!ENTITY a 'b'>]>\n<svg />"
     assert kinds.recognise(prologue).name == "svg"
+
+
+def test_metadata_whose_names_are_no_text_cost_nothing_but_themselves() -> None:
+    fields = {"exif-ifd0-Copyright": "somebody", **pictures.GPS_FIELDS}
+    tagged = pictures.with_metadata(pictures.solid(96, 128, (10, 200, 30)), fields=fields)
+    whole = bytes(tagged.heifsave_buffer(compression="av1", effort=0, keep="all"))
+    at = whole.index(b"Exif")
+    source = whole[:at] + b"\xff\xfe\xfd\xfc" + whole[at + 4 :]
+    with pytest.raises(UnicodeError):
+        pyvips.Image.heifload_buffer(source).get_fields()
+    assert facts.read(kinds.recognise(source), source, LIMITS).width == 96
+    for copyright in (False, True):
+        body = steps.render(source, plan(48, 64, "webp", keep_copyright=copyright), LIMITS)
+        assert oracle.close(oracle.pixels_of(body), (10, 200, 30), 6)
+        assert not [name for name in oracle.fields(body) if name.startswith("exif")]
 
 
 def bomb(width: int, height: int) -> bytes:

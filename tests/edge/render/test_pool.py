@@ -82,8 +82,11 @@ async def test_errors_keep_their_kind_and_the_renderer(tmp_path: Path, photo_byt
     half = stored(tmp_path / "half", photo_bytes[: len(photo_bytes) // 2])
     async with running() as pool:
         before = pool.pids
-        with pytest.raises(Unreadable):
-            await pool.probe(text)
+        for nothing in (text, stored(tmp_path / "empty", b"")):
+            with pytest.raises(Unreadable):
+                await pool.probe(nothing)
+            with pytest.raises(Unreadable):
+                await pool.strip(nothing)
         with pytest.raises(Damaged):
             await pool.render(half, plan(60, 80))
         with pytest.raises(Crashed):
