@@ -88,6 +88,9 @@ class Buckets(Protocol):
 
     def set_acl(self, number: int, acl: str) -> None: ...
 
+    def set_setting(self, number: int, name: str, document: str | None) -> None:
+        """Set one of `BucketRow.settings`, or with None forget it."""
+
     def owned(self, owner: str, prefix: str, after: str, limit: int) -> list[BucketRow]:
         """The owner's buckets with names after `after`, by name."""
 

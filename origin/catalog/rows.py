@@ -36,7 +36,7 @@ class KeyRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BucketRow:
-    """A bucket."""
+    """A bucket. `settings` are documents by name: policy, cors and whatever else a bucket can be set to."""
 
     number: int
     name: str
@@ -44,6 +44,7 @@ class BucketRow:
     created: float
     acl: str
     region: str
+    settings: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,7 @@ from origin.service.keys import Keys
 from origin.service.listing import Listing
 from origin.service.model import Permission, ServiceError
 from origin.service.objects import Objects
+from origin.service.settings import Settings as BucketSettings
 from origin.service.steps import Observer, unobserved
 from origin.service.stores import Stores
 from origin.service.uploads import Uploads
@@ -56,6 +57,7 @@ class Service:
         self.access = Access(stores)
         self.keys = Keys(stores)
         self.buckets = Buckets(stores)
+        self.bucket_settings = BucketSettings(stores)
         self.objects = Objects(stores, self._duplicates)
         self.listing = Listing(stores)
         self.uploads = Uploads(stores, self._duplicates)

@@ -5,16 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 from origin.catalog.rows import BucketRow, EventRow
-from origin.catalog.sqlite.sql import Table, owner
+from origin.catalog.sqlite.sql import Table, owner, unpack
 
 _BUCKETS = """
-    SELECT b.number, b.name, b.created, b.acl, b.region, o.id, o.name, o.display
+    SELECT b.number, b.name, b.created, b.acl, b.region, b.settings, o.id, o.name, o.display
     FROM buckets b JOIN owners o ON o.id = b.owner
 """
 
 
 def _bucket(row: tuple[Any, ...]) -> BucketRow:
-    return BucketRow(number=row[0], name=row[1], created=row[2], acl=row[3], region=row[4], owner=owner(row, 5))
+    return BucketRow(
+        number=row[0],
+        name=row[1],
+        created=row[2],
+        acl=row[3],
+        region=row[4],
+        settings=unpack(row[5]),
+        owner=owner(row, 6),
+    )
 
 
 class Buckets(Table):
@@ -32,6 +40,13 @@ class Buckets(Table):
 
     def set_acl(self, number: int, acl: str) -> None:
         self._run("UPDATE buckets SET acl = ? WHERE number = ?", (acl, number))
+
+    def set_setting(self, number: int, name: str, document: str | None) -> None:
+        # A merge patch (RFC 7396) takes a null as "remove".
+        self._run(
+            "UPDATE buckets SET settings = json_patch(settings, json_object(?, ?)) WHERE number = ?",
+            (name, document, number),
+        )
 
     def owned(self, owner: str, prefix: str, after: str, limit: int) -> list[BucketRow]:
         # Bucket names are ASCII, so "{" after "z" ends every prefix and SQLite's order is the order of bytes.

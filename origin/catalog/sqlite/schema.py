@@ -84,6 +84,9 @@ STEPS: tuple[str, ...] = (
     CREATE UNIQUE INDEX events_by_position ON events (position) WHERE position IS NOT NULL;
     CREATE INDEX events_without_position ON events (id) WHERE position IS NULL;
     """,
+    """
+    ALTER TABLE buckets ADD COLUMN settings TEXT NOT NULL DEFAULT '{}';
+    """,
 )
 
 

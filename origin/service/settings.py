@@ -1,0 +1,64 @@
+"""What a bucket is set to: documents by name, kept with the bucket.
+
+The rule of this file: a setting is one text under one name, read and replaced as a whole. Who may do it is the row of
+the operation table; what the text means belongs to the room that evaluates it. Every change is one bucket-wide event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum
+
+from origin.catalog.contract import Tables
+from origin.catalog.rows import BucketRow
+from origin.service.access import authorise
+from origin.service.model import Caller
+from origin.service.operations import operation
+from origin.service.stores import Stores
+from wire.feed import BUCKET_CHANGED
+
+Check = Callable[[BucketRow, Caller], None]
+"""What else must hold inside the transaction; raises ServiceError."""
+
+
+class Setting(StrEnum):
+    """The names of a bucket's settings."""
+
+    POLICY = "policy"
+    PUBLIC_ACCESS = "public-access"
+    OWNERSHIP = "ownership"
+    CORS = "cors"
+    ENCRYPTION = "encryption"
+    WEBSITE = "website"
+
+
+class Settings:
+    """`Service.bucket_settings`: reading and replacing what buckets are set to."""
+
+    def __init__(self, stores: Stores) -> None:
+        self._stores = stores
+
+    async def get(self, caller: Caller, name: str, bucket: str, setting: Setting) -> str | None:
+        """The document, None where it was never set. `name` is the operation's. Raises ServiceError."""
+        row = await self._stores.read(lambda tables: authorise(tables, caller, operation(name), bucket))
+        return row.settings.get(setting)
+
+    async def put(
+        self,
+        caller: Caller,
+        name: str,
+        bucket: str,
+        setting: Setting,
+        document: str | None,
+        check: Check | None = None,
+    ) -> None:
+        """Replace the document; None forgets it. Raises ServiceError, and what `check` raises."""
+
+        def transact(tables: Tables) -> None:
+            row = authorise(tables, caller, operation(name), bucket)
+            if check is not None:
+                check(row, caller)
+            tables.buckets.set_setting(row.number, setting, document)
+            tables.events.add(BUCKET_CHANGED, bucket, None, None, tables.meta.mutation(), self._stores.clock())
+
+        await self._stores.write(transact)
