@@ -148,7 +148,7 @@ class Waiter:
 
     async def _stream(self, flight: SourceFlight, head: Opening, answer: Answer) -> None:
         """Give the body while it grows."""
-        self._status = replace(self._status, stored=True)
+        self._status = replace(self._status, stored=True, detail=answer.reason)
         self._back.head(answer, self._status, link.Growing(str(head.path), head.offset, head.length))
         told = 0
         while (length := await flight.beyond(told)) > told:
