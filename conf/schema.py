@@ -260,6 +260,9 @@ class Render(_Section):
         30, gt=0, description="How long one rendering may take before its renderer is killed, in seconds."
     )
     queue: int = Field(256, ge=1, description="How many renderings may wait; more get 503 and Retry-After.")
+    wait: Seconds = Field(
+        20, gt=0, description="How long a rendering may wait for a renderer, in seconds; then 503 and Retry-After."
+    )
     quality: int = Field(
         80,
         ge=1,

@@ -72,7 +72,7 @@ class TimedOut(RenderError):
 
 
 class QueueFull(RenderError):
-    """render.queue jobs are waiting already."""
+    """render.queue jobs are waiting already, or this one has waited for render.wait."""
 
     reason = Detail.QUEUE_FULL
 

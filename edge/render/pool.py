@@ -71,7 +71,7 @@ class RendererPool:
         self._limits = Limits(settings.max_pixels, settings.max_frames, settings.memory)
         self._count = settings.renderers or max(2, os.cpu_count() or 1)
         self._recycle_after = recycle_after
-        self._queue = JobQueue(settings.queue, settings.total_memory)
+        self._queue = JobQueue(settings.queue, settings.total_memory, settings.wait)
         self._lanes: list[asyncio.Task[None]] = []
         self._renderers: dict[int, _Renderer] = {}
 

@@ -33,6 +33,8 @@ class Waiting:
     """Predicted, in bytes."""
     cheap: bool = field(compare=False)
     result: asyncio.Future[Result] = field(compare=False)
+    patience: asyncio.TimerHandle | None = field(compare=False, default=None)
+    """Ends the wait."""
 
     def finish(self, result: Result) -> None:
         """Answer whoever waits, if anybody still does."""
@@ -46,11 +48,12 @@ class Waiting:
 
 
 class JobQueue:
-    """At most `limit` waiting jobs, and at most about `memory` predicted bytes in those that are taken and not yet
-    released (one job alone may need more). For one asyncio event loop."""
+    """At most `limit` waiting jobs, none for longer than `patience` seconds, and at most about `memory` predicted bytes
+    in those that are taken and not yet released (one job alone may need more). For one asyncio event loop."""
 
-    def __init__(self, limit: int, memory: int) -> None:
+    def __init__(self, limit: int, memory: int, patience: float) -> None:
         self._limit = limit
+        self._patience = patience
         self._memory = memory
         self._used = 0
         self.taken = 0
@@ -66,8 +69,8 @@ class JobQueue:
     async def put(self, job: Job, milliseconds: float, memory: int) -> Result:
         """Wait for a job's result; milliseconds and memory (bytes) are predictions.
 
-        Raises QueueFull, and whatever error the job ends in. The job of a caller that is cancelled is skipped when
-        its turn comes.
+        Raises QueueFull, at once or when patience ends, and whatever error the job ends in. The job of a caller that
+        is cancelled is not done.
         """
         if len(self) >= self._limit:
             raise QueueFull(f"{len(self)} renderings are waiting")
@@ -75,9 +78,24 @@ class JobQueue:
         rank = loop.time() + AGEING * milliseconds / 1000
         cheap = milliseconds <= cost.CHEAP_MS
         waiting = Waiting(rank, next(self._numbers), job, memory, cheap, loop.create_future())
+        waiting.patience = loop.call_later(self._patience, self._give_up, waiting)
         heapq.heappush(self._cheap if cheap else self._dear, waiting)
         await self._tell()
-        return await waiting.result
+        try:
+            return await waiting.result
+        finally:
+            waiting.patience.cancel()
+            self._forget(waiting)
+
+    def _give_up(self, waiting: Waiting) -> None:
+        waiting.fail(QueueFull(f"waited for {self._patience:g} s"))
+
+    def _forget(self, waiting: Waiting) -> None:
+        """Take out a job that nobody waits for any more, unless it was taken."""
+        heap = self._cheap if waiting.cheap else self._dear
+        if waiting in heap:
+            heap.remove(waiting)
+            heapq.heapify(heap)
 
     async def take(self, cheap_alone: bool) -> Waiting:
         """The job of smallest rank that memory allows, once there is one; with cheap_alone, of the cheap jobs. To be
@@ -85,6 +103,8 @@ class JobQueue:
         async with self._changed:
             while (waiting := self._pick(cheap_alone)) is None:
                 await self._changed.wait()
+        if waiting.patience is not None:
+            waiting.patience.cancel()
         self._used += waiting.memory
         self.taken += 1
         return waiting
