@@ -19,7 +19,7 @@ import structlog
 from origin.catalog.contract import Tables
 from origin.catalog.rows import BlobRow, ManifestRow, UploadRow, UploadState
 from origin.service.model import ServiceError
-from origin.service.stores import Stores
+from origin.service.stores import BareStores
 
 BATCH = 200
 """Rows of one transaction: it bounds how long writes wait for the collector."""
@@ -42,20 +42,24 @@ class Collected:
     abandoned: int = 0
 
 
-async def collect_once(stores: Stores, now: float) -> Collected:
-    """One round, as of `now` (seconds since 1970). Raises ServiceError where a store fails; run it again later."""
+async def collect_once(stores: BareStores, now: float) -> Collected:
+    """One round, as of `now` (seconds since 1970), after the round that may be running.
+
+    Raises ServiceError where a store fails; run it again later.
+    """
     done = Collected()
     before = now - stores.settings.origin.grace
-    await _finished_uploads(stores, before, now, done)
-    await _doomed_manifests(stores, before, done)
-    await _doomed_blobs(stores, before)
-    await _dead_blobs(stores, done)
-    await _abandoned(stores, done)
-    await stores.write(lambda tables: tables.events.trim(now - EVENTS_AGE, EVENTS_KEPT))
+    async with stores.collecting:
+        await _finished_uploads(stores, before, now, done)
+        await _doomed_manifests(stores, before, done)
+        await _doomed_blobs(stores, before)
+        await _dead_blobs(stores, done)
+        await _abandoned(stores, done)
+        await stores.write(lambda tables: tables.events.trim(now - EVENTS_AGE, EVENTS_KEPT))
     return done
 
 
-async def run(stores: Stores, period: float = PERIOD) -> None:
+async def run(stores: BareStores, period: float = PERIOD) -> None:
     """Collect until cancelled."""
     while True:
         try:
@@ -67,7 +71,7 @@ async def run(stores: Stores, period: float = PERIOD) -> None:
         await asyncio.sleep(period)
 
 
-async def _finished_uploads(stores: Stores, before: float, now: float, done: Collected) -> None:
+async def _finished_uploads(stores: BareStores, before: float, now: float, done: Collected) -> None:
     """Release the parts of ended uploads, but those that the object's manifest took over."""
     for upload in await stores.read(lambda tables: tables.uploads.finished(before, BATCH)):
         taken = await stores.read(partial(_taken, upload=upload))
@@ -100,7 +104,7 @@ def _release_parts(tables: Tables, upload: UploadRow, taken: frozenset[int], now
     return False
 
 
-async def _doomed_manifests(stores: Stores, before: float, done: Collected) -> None:
+async def _doomed_manifests(stores: BareStores, before: float, done: Collected) -> None:
     """Until none is left: a multipart object's manifest dooms those of its parts."""
     while True:
         oldest = stores.reads.oldest()
@@ -132,7 +136,7 @@ def _release_segments(tables: Tables, doomed: ManifestRow) -> bool:
     return False
 
 
-async def _doomed_blobs(stores: Stores, before: float) -> None:
+async def _doomed_blobs(stores: BareStores, before: float) -> None:
     """Make them dead."""
     while True:
         oldest = stores.reads.oldest()
@@ -140,7 +144,7 @@ async def _doomed_blobs(stores: Stores, before: float) -> None:
             return
 
 
-async def _dead_blobs(stores: Stores, done: Collected) -> None:
+async def _dead_blobs(stores: BareStores, done: Collected) -> None:
     while True:
         dead = await stores.read(lambda tables: tables.blobs.dead(BATCH))
         await stores.working(partial(stores.blobs.remove, [blob.id for blob in dead]))
@@ -171,7 +175,7 @@ def _forget(tables: Tables, dead: list[BlobRow]) -> None:
         tables.blobs.remove(blob.number)
 
 
-async def _abandoned(stores: Stores, done: Collected) -> None:
+async def _abandoned(stores: BareStores, done: Collected) -> None:
     """Ids that were pending when their process ended, or that their request gave up."""
     while True:
         ids = await stores.read(lambda tables: tables.blobs.abandoned(stores.epoch, BATCH))

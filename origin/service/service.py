@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,28 +12,20 @@ import structlog
 
 from conf.errors import StartError
 from conf.schema import Settings
-from origin.blobs.disk import DiskBlobs
-from origin.catalog.contract import CatalogError, Tables
-from origin.catalog.sqlite.store import SqliteCatalog
-from origin.seal.keyring import KEY_BYTES, NONCE_BYTES, KeyRing, StoreKeys, Wrapped, WrongKey
 from origin.service.access import Access
 from origin.service.buckets import Buckets
 from origin.service.duplicates import Duplicates
 from origin.service.feed import Feed
-from origin.service.folder import FolderLock, make_folder, master_keys, read_key_file, write_key_file
+from origin.service.folder import FolderLock, read_key_file, write_key_file
 from origin.service.keys import Keys
 from origin.service.listing import Listing
 from origin.service.model import Permission, ServiceError
 from origin.service.objects import Objects
+from origin.service.opening import open_stores
 from origin.service.settings import Settings as BucketSettings
 from origin.service.steps import Observer, unobserved
 from origin.service.stores import Stores
 from origin.service.uploads import Uploads
-
-_STORE_KEY = "store key"
-_STORE_KEY_ID = "store key id"
-_LOG = "log"
-_EPOCH = "epoch"
 
 ROOT = "root"
 EDGE = "edge"
@@ -76,7 +67,7 @@ class Service:
         `clock` gives seconds since 1970; `observe` hears of each step of a write (see steps.py).
         Raises conf.errors.StartError with one sentence that names the file or setting.
         """
-        lock, stores, log = await asyncio.to_thread(_open, settings, clock, observe)
+        lock, stores, log = await asyncio.to_thread(open_stores, settings, clock, observe)
         service = cls(settings, stores, lock, log)
         try:
             await _first_keys(service)
@@ -91,71 +82,6 @@ class Service:
         await self._duplicates.idle()
         await asyncio.to_thread(self.stores.close)
         self._lock.close()
-
-
-def _open(settings: Settings, clock: Callable[[], float], observe: Observer) -> tuple[FolderLock, Stores, str]:
-    folder = settings.origin_data
-    make_folder(settings.data, "data")
-    make_folder(folder, "data")
-    lock = FolderLock(folder / "lock")
-    try:
-        path = folder / "catalog.sqlite"
-        day = time.strftime("%Y-%m-%d", time.gmtime(clock()))
-        fresh = KeyRing({f"{day}-{os.urandom(4).hex()}": os.urandom(KEY_BYTES)})
-        ring = master_keys(settings, path, fresh)
-        catalog = _open_catalog(path, settings)
-        try:
-            keys, epoch, log = _begin(settings, catalog, ring)
-            blobs = _open_blobs(folder, settings)
-            return lock, Stores(settings, catalog, blobs, ring, keys, epoch=epoch, clock=clock, observe=observe), log
-        except BaseException:
-            catalog.close()
-            raise
-    except BaseException:
-        lock.close()
-        raise
-
-
-def _open_catalog(path: Path, settings: Settings) -> SqliteCatalog:
-    try:
-        return SqliteCatalog(path, sync=settings.origin.sync)
-    except CatalogError as error:
-        raise StartError(f"the catalog {path} (data) cannot be opened: {error}") from error
-
-
-def _open_blobs(folder: Path, settings: Settings) -> DiskBlobs:
-    try:
-        return DiskBlobs(folder, reserve=settings.origin.reserve, sync=settings.origin.sync)
-    except OSError as error:
-        raise StartError(f"the blobs in {folder} (data) cannot be opened: {error}") from error
-
-
-def _begin(settings: Settings, catalog: SqliteCatalog, ring: KeyRing) -> tuple[StoreKeys, int, str]:
-    """Store key, process epoch and log name; the first start makes them. Raises StartError for a wrong key."""
-    store_key, nonce, log = os.urandom(KEY_BYTES), os.urandom(NONCE_BYTES), os.urandom(8).hex()
-
-    def transact(tables: Tables) -> tuple[bytes, int, str]:
-        meta = tables.meta
-        sealed, key_id = meta.get(_STORE_KEY), meta.get(_STORE_KEY_ID)
-        if sealed is None or key_id is None:
-            wrapped = ring.wrap(store_key, _STORE_KEY.encode(), nonce)
-            meta.set(_STORE_KEY, wrapped.data)
-            meta.set(_STORE_KEY_ID, wrapped.key_id.encode())
-            meta.set(_LOG, log.encode())
-            opened = store_key
-        else:
-            opened = ring.unwrap(Wrapped(key_id.decode(), sealed), _STORE_KEY.encode())
-        epoch = int(meta.get(_EPOCH) or b"0") + 1
-        meta.set(_EPOCH, str(epoch).encode())
-        return opened, epoch, (meta.get(_LOG) or b"").decode()
-
-    try:
-        opened, epoch, name = catalog.write(transact).result()
-    except WrongKey as error:
-        raise StartError(f"the master key {settings.master_key} (master_key_file) is the wrong one: {error}") from error
-    except CatalogError as error:
-        raise StartError(f"the catalog in {settings.origin_data} (data) cannot be written: {error}") from error
-    return StoreKeys(opened), epoch, name
 
 
 async def _first_keys(service: Service) -> None:

@@ -69,31 +69,23 @@ class Reads:
             return min(self._running.values(), default=self._committed)
 
 
-class Stores:
-    """Opened stores. Made by `Service.open`; `clock` gives seconds since 1970, `random` random bytes."""
+class BareStores:
+    """Opened stores without keys: what collects, checks, scrubs and copies needs none.
+
+    `epoch` is this process's among those that had the stores; `clock` gives seconds since 1970.
+    """
 
     def __init__(
-        self,
-        settings: Settings,
-        catalog: Catalog,
-        blobs: BlobStore,
-        ring: KeyRing,
-        keys: StoreKeys,
-        *,
-        epoch: int,
-        clock: Callable[[], float],
-        observe: Observer,
+        self, settings: Settings, catalog: Catalog, blobs: BlobStore, *, epoch: int, clock: Callable[[], float]
     ) -> None:
         self.settings = settings
         self.catalog = catalog
         self.blobs = blobs
-        self.ring = ring
-        self.keys = keys
         self.epoch = epoch
         self.clock = clock
-        self.observe = observe
-        self.random = os.urandom
         self.reads = Reads()
+        self.collecting = asyncio.Lock()
+        """Held by the one round of collection that may run."""
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="read")
         self._workers = ThreadPoolExecutor(WORKERS, thread_name_prefix="work")
         self.reads.committed(catalog.read(lambda tables: tables.meta.mutations()))
@@ -139,6 +131,28 @@ class Stores:
         self._readers.shutdown()
         self.catalog.close()
         self.blobs.close()
+
+
+class Stores(BareStores):
+    """Opened stores and their keys. Made by `Service.open`; `observe` hears of the steps of a write."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        catalog: Catalog,
+        blobs: BlobStore,
+        ring: KeyRing,
+        keys: StoreKeys,
+        *,
+        epoch: int,
+        clock: Callable[[], float],
+        observe: Observer,
+    ) -> None:
+        super().__init__(settings, catalog, blobs, epoch=epoch, clock=clock)
+        self.ring = ring
+        self.keys = keys
+        self.observe = observe
+        self.random = os.urandom
 
 
 async def finished(future: asyncio.Future[T]) -> T:
