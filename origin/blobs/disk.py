@@ -1,27 +1,22 @@
 """Blobs as files: blobs/aa/<id>, where aa is the id's first byte in hexadecimal.
 
-The rule of this file: no other module syncs files or folders. What makes a blob durable, and what does not:
+The rule of this file: a blob's bytes are durable before it has a name, and its name before anybody is told.
 
-- `fdatasync` forces the bytes and the length, not the name (fsync(2)); the name is forced by syncing its folder, after
-  the link and before anybody is told.
-- A sync that failed may have dropped the dirty pages and marked them clean, so it is never tried again (Rebello et al.,
-  "Can Applications Recover from fsync Failures?", USENIX ATC 2020): the blob is given up.
-- O_TMPFILE makes a file without a name, which a crash leaves no trace of (open(2)); linkat(2) through /proc names it
-  and refuses a name that exists. Where a filesystem has no O_TMPFILE, the file has a name under tmp/ that is removed
-  after linking; the folder is emptied at every start.
-- A sync of a folder covers every link made before it began, so those who wait share one.
+O_TMPFILE makes a file without a name, which a crash leaves no trace of (open(2)); linkat(2) through /proc names it and
+refuses a name that exists. Where a filesystem has no O_TMPFILE, the file has a name under tmp/ that is removed after
+linking; the folder is emptied at every start.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from origin.blobs.contract import BlobError, BlobMissing, StoreBusy, StoreFull
+from origin.blobs.syncing import SharedFolder, make_folders, sync_data
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _BUSY = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN})
@@ -37,53 +32,6 @@ def _translated() -> Iterator[None]:
     except OSError as error:
         kind = StoreFull if error.errno in _FULL else StoreBusy if error.errno in _BUSY else BlobError
         raise kind(str(error)) from error
-
-
-class _Folder:
-    """One folder, kept open, whose syncs are shared."""
-
-    def __init__(self, path: Path, *, sync: bool) -> None:
-        self.descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        self._sync = sync
-        self._turn = threading.Condition()
-        self._begun = 0
-        self._done = 0
-        self._running = False
-        self._failure: OSError | None = None
-
-    def settle(self) -> None:
-        """Return when a sync that began after this call has ended well. After a failure every call fails."""
-        if not self._sync:
-            return
-        with self._turn:
-            needed = self._begun + 1
-            while self._done < needed:
-                if self._failure is not None:
-                    raise self._failure
-                if self._running:
-                    self._turn.wait()
-                else:
-                    self._lead()
-
-    def _lead(self) -> None:
-        """Sync for everybody who waits; holds `_turn` except while the disk works."""
-        self._running = True
-        self._begun += 1
-        turn = self._begun
-        self._turn.release()
-        failure: OSError | None = None
-        try:
-            os.fsync(self.descriptor)
-        except OSError as error:
-            failure = error
-        finally:
-            self._turn.acquire()
-            self._running = False
-            if failure is None:
-                self._done = turn
-            else:
-                self._failure = failure
-            self._turn.notify_all()
 
 
 class _Writer:
@@ -107,7 +55,7 @@ class _Writer:
         assert self._descriptor is not None
         if self._sync:
             with _translated():
-                os.fdatasync(self._descriptor)
+                sync_data(self._descriptor)
 
     def link(self) -> None:
         assert self._descriptor is not None
@@ -162,15 +110,15 @@ class DiskBlobs:
         self._reserve = reserve
         self._sync = sync
         for folder in (self._blobs, self._temporary, self._quarantine):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folders(folder)
         for leftover in self._temporary.iterdir():
             leftover.unlink()
-        self._folders: list[_Folder] = []
+        self._folders: list[SharedFolder] = []
         for number in range(256):
             folder = self._blobs / f"{number:02x}"
             folder.mkdir(mode=0o700, exist_ok=True)
-            self._folders.append(_Folder(folder, sync=sync))
-        self._roots = [_Folder(path, sync=sync) for path in (self._blobs, root, root.parent, self._quarantine)]
+            self._folders.append(SharedFolder(folder, sync=sync))
+        self._roots = [SharedFolder(path, sync=sync) for path in (self._blobs, root, root.parent, self._quarantine)]
         for folder_above in self._roots:
             folder_above.settle()
         self._tmpfile = tmpfile and self._has_tmpfile()
@@ -184,7 +132,7 @@ class DiskBlobs:
             raise
         return True
 
-    def _folder(self, blob_id: bytes) -> _Folder:
+    def _folder(self, blob_id: bytes) -> SharedFolder:
         return self._folders[blob_id[0]]
 
     def room(self, length: int) -> None:
@@ -245,6 +193,6 @@ class DiskBlobs:
 
     def close(self) -> None:
         for folder in (*self._folders, *self._roots):
-            os.close(folder.descriptor)
+            folder.close()
         self._folders.clear()
         self._roots.clear()

@@ -14,13 +14,14 @@ import orjson
 
 from conf.errors import StartError
 from conf.schema import Settings
+from origin.blobs.syncing import make_folders, write_new
 from origin.seal.keyring import BadKeyFile, KeyRing
 
 
 def make_folder(path: Path, setting: str) -> None:
     """Make a folder where it is missing. Raises StartError where that, or writing in it, is not possible."""
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folders(path)
     except OSError as error:
         raise StartError(f"cannot make {path} ({setting}): {error.strerror}") from error
     if not os.access(path, os.W_OK | os.X_OK):
@@ -50,16 +51,7 @@ def write_secret(path: Path, text: str) -> None:
     """Write a new file, mode 0600, durably. Raises StartError where it exists or cannot be written."""
     make_folder(path.parent, "data")
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(descriptor)
-        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        write_new(path, text.encode())
     except OSError as error:
         raise StartError(f"cannot write {path}: {error.strerror}") from error
 
