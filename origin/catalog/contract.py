@@ -30,6 +30,7 @@ from origin.catalog.rows import (
     UploadState,
     VersionRow,
 )
+from origin.catalog.upkeep import Backups, Quotas, Upkeep
 
 T = TypeVar("T")
 
@@ -182,8 +183,8 @@ class Blobs(Protocol):
     def release(self, number: int, now: float, mutation: int) -> None:
         """Count one reference less; without any it is doomed."""
 
-    def flag(self, number: int) -> None:
-        """Mark a blob whose file is known to be bad or missing."""
+    def flag(self, number: int, blob_id: bytes) -> None:
+        """Mark a blob whose file of that id is known to be bad or missing."""
 
     def doomed(self, before: float, mutation: int, limit: int) -> list[BlobRow]:
         """Blobs doomed before that time and in no later change than `mutation`."""
@@ -279,6 +280,12 @@ class Tables(Protocol):
     def uploads(self) -> Uploads: ...
     @property
     def events(self) -> Events: ...
+    @property
+    def upkeep(self) -> Upkeep: ...
+    @property
+    def quotas(self) -> Quotas: ...
+    @property
+    def backups(self) -> Backups: ...
 
 
 class Catalog(Protocol):

@@ -132,8 +132,8 @@ class _OpenBlob:
 
     def _flagged(self, error: Exception) -> Damaged:
         _log.error("blob damaged", blob=self.row.id.hex(), reason=str(error))
-        number = self.row.number
-        self._stores.catalog.write(lambda tables: tables.blobs.flag(number))
+        row = self.row
+        self._stores.catalog.write(lambda tables: tables.blobs.flag(row.number, row.id))
         return Damaged(str(error))
 
     def close(self) -> None:

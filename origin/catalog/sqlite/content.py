@@ -10,6 +10,7 @@ from origin.catalog.sqlite.sql import Table, pack, unpack
 
 _MANIFESTS = "SELECT number, refs, size, identity, seal_id, inline, parts, doomed_at, doomed_in FROM manifests "
 _BLOB = "b.number, b.id, b.size, b.stored, b.checksum, b.key_id, b.wrapped, b.refs, b.state, b.flagged"
+BLOBS = f"SELECT {_BLOB} FROM blobs b "  # noqa: S608  (a constant)
 
 
 def _manifest(row: tuple[Any, ...]) -> ManifestRow:
@@ -26,7 +27,8 @@ def _manifest(row: tuple[Any, ...]) -> ManifestRow:
     )
 
 
-def _blob(row: tuple[Any, ...]) -> BlobRow:
+def blob_row(row: tuple[Any, ...]) -> BlobRow:
+    """A blob of the columns that BLOBS selects."""
     return BlobRow(
         number=row[0],
         id=row[1],
@@ -74,11 +76,12 @@ class Manifests(Table):
 
     def segments(self, number: int, start: int, end: int) -> list[SegmentRow]:
         rows = self._run(
-            f'SELECT s."offset", s."end", s.blob_offset, {_BLOB} FROM segments s JOIN blobs b ON b.number = s.blob'  # noqa: S608
+            f'SELECT s."offset", s."end", s.blob_offset, {_BLOB} FROM segments s'  # noqa: S608
+            " JOIN blobs b ON b.number = s.blob"
             ' WHERE s.manifest = ? AND s."end" > ? AND s."offset" < ? ORDER BY s."end"',
             (number, start, end),
         )
-        return [SegmentRow(row[0], row[1] - row[0], _blob(row[3:]), row[2]) for row in rows]
+        return [SegmentRow(row[0], row[1] - row[0], blob_row(row[3:]), row[2]) for row in rows]
 
     def fingerprints(self, number: int) -> Iterator[bytes]:
         rows = self._run(
@@ -123,8 +126,8 @@ class Blobs(Table):
     """contract.Blobs."""
 
     def find(self, fingerprint: bytes) -> BlobRow | None:
-        row = self._one(f"SELECT {_BLOB} FROM blobs b WHERE b.fingerprint = ? AND b.state < 2", (fingerprint,))  # noqa: S608
-        return _blob(row) if row else None
+        row = self._one(BLOBS + "WHERE b.fingerprint = ? AND b.state < 2", (fingerprint,))
+        return blob_row(row) if row else None
 
     def insert(self, blob: NewBlob) -> int:
         return int(
@@ -155,16 +158,15 @@ class Blobs(Table):
             (now, mutation, number),
         )
 
-    def flag(self, number: int) -> None:
-        self._run("UPDATE blobs SET flagged = 1 WHERE number = ?", (number,))
+    def flag(self, number: int, blob_id: bytes) -> None:
+        self._run("UPDATE blobs SET flagged = 1 WHERE number = ? AND id = ?", (number, blob_id))
 
     def doomed(self, before: float, mutation: int, limit: int) -> list[BlobRow]:
         rows = self._run(
-            f"SELECT {_BLOB} FROM blobs b WHERE b.state = 1 AND b.doomed_in <= ? AND b.doomed_at <= ?"  # noqa: S608
-            " ORDER BY b.doomed_in LIMIT ?",
+            BLOBS + "WHERE b.state = 1 AND b.doomed_in <= ? AND b.doomed_at <= ? ORDER BY b.doomed_in LIMIT ?",
             (mutation, before, limit),
         )
-        return [_blob(row) for row in rows]
+        return [blob_row(row) for row in rows]
 
     def kill(self, number: int) -> bool:
         killed = self._value(
@@ -173,7 +175,7 @@ class Blobs(Table):
         return killed is not None
 
     def dead(self, limit: int) -> list[BlobRow]:
-        return [_blob(row) for row in self._run(f"SELECT {_BLOB} FROM blobs b WHERE b.state = 2 LIMIT ?", (limit,))]  # noqa: S608
+        return [blob_row(row) for row in self._run(BLOBS + "WHERE b.state = 2 LIMIT ?", (limit,))]
 
     def remove(self, number: int) -> None:
         self._run("DELETE FROM blobs WHERE number = ?", (number,))

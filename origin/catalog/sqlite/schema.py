@@ -87,6 +87,46 @@ STEPS: tuple[str, ...] = (
     """
     ALTER TABLE buckets ADD COLUMN settings TEXT NOT NULL DEFAULT '{}';
     """,
+    """
+    CREATE TABLE usage (
+        bucket INTEGER PRIMARY KEY, objects INTEGER NOT NULL, bytes INTEGER NOT NULL, uploading INTEGER NOT NULL,
+        max_objects INTEGER, max_bytes INTEGER
+    ) STRICT;
+    ALTER TABLE uploads ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
+    UPDATE uploads SET bytes = (SELECT ifnull(sum(p.size), 0) FROM parts p WHERE p.upload = uploads.id);
+    INSERT INTO usage SELECT b.number,
+        (SELECT ifnull(sum(1 - v.marker), 0) FROM versions v WHERE v.bucket = b.number),
+        (SELECT ifnull(sum(v.size), 0) FROM versions v WHERE v.bucket = b.number),
+        (SELECT ifnull(sum(u.bytes), 0) FROM uploads u WHERE u.bucket = b.number AND u.state = 0), NULL, NULL
+        FROM buckets b;
+    CREATE TRIGGER bucket_added AFTER INSERT ON buckets BEGIN
+        INSERT INTO usage VALUES (NEW.number, 0, 0, 0, NULL, NULL);
+    END;
+    CREATE TRIGGER bucket_removed AFTER DELETE ON buckets BEGIN
+        DELETE FROM usage WHERE bucket = OLD.number;
+    END;
+    CREATE TRIGGER version_added AFTER INSERT ON versions BEGIN
+        UPDATE usage SET objects = objects + 1 - NEW.marker, bytes = bytes + NEW.size WHERE bucket = NEW.bucket;
+    END;
+    CREATE TRIGGER version_removed AFTER DELETE ON versions BEGIN
+        UPDATE usage SET objects = objects - 1 + OLD.marker, bytes = bytes - OLD.size WHERE bucket = OLD.bucket;
+    END;
+    CREATE TRIGGER part_put BEFORE INSERT ON parts BEGIN
+        UPDATE uploads SET bytes = bytes + NEW.size - ifnull(
+            (SELECT p.size FROM parts p WHERE p.upload = NEW.upload AND p.number = NEW.number), 0
+        ) WHERE id = NEW.upload;
+    END;
+    CREATE TRIGGER upload_changed AFTER UPDATE OF bytes, state ON uploads BEGIN
+        UPDATE usage SET uploading = uploading + iif(NEW.state = 0, NEW.bytes, 0) - iif(OLD.state = 0, OLD.bytes, 0)
+        WHERE bucket = NEW.bucket;
+    END;
+    CREATE TABLE backups (
+        name TEXT PRIMARY KEY, folder TEXT NOT NULL, begun REAL NOT NULL, finished REAL, key_ids TEXT NOT NULL
+    ) WITHOUT ROWID, STRICT;
+    CREATE INDEX blobs_by_key ON blobs (key_id) WHERE key_id IS NOT NULL;
+    CREATE INDEX blobs_by_verification ON blobs (ifnull(verified_at, 0)) WHERE state < 2;
+    CREATE INDEX blobs_flagged ON blobs (number) WHERE flagged = 1;
+    """,
 )
 
 

@@ -19,10 +19,12 @@ from typing import TypeVar
 import apsw
 
 from origin.catalog.contract import CatalogBroken, CatalogError, CatalogFull, Tables
+from origin.catalog.sqlite.accounts import Backups, Quotas
 from origin.catalog.sqlite.buckets import Buckets, Events
 from origin.catalog.sqlite.content import Blobs, Manifests
 from origin.catalog.sqlite.owners import Meta, Owners
 from origin.catalog.sqlite.schema import migrate
+from origin.catalog.sqlite.upkeep import Upkeep
 from origin.catalog.sqlite.uploads import Uploads
 from origin.catalog.sqlite.versions import Versions
 from origin.catalog.writer import Listener, Writer
@@ -47,6 +49,9 @@ class SqliteTables:
         self.blobs = Blobs(connection)
         self.uploads = Uploads(connection)
         self.events = Events(connection)
+        self.upkeep = Upkeep(connection)
+        self.quotas = Quotas(connection)
+        self.backups = Backups(connection)
 
 
 class _Engine:

@@ -1,0 +1,160 @@
+"""What jobs ask of blobs and references, in SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from origin.catalog.rows import BlobRow
+from origin.catalog.sqlite.content import BLOBS, blob_row
+from origin.catalog.sqlite.sql import Table
+from origin.catalog.upkeep import Miscount, Misuse, NamedVersion, Recount, Totals
+
+_DUE = "WHERE b.state < 2 AND ifnull(b.verified_at, 0) < ? AND b.number <= ? "
+
+# Who refers to a manifest: versions, uploads that became one, parts that no such manifest took over, and the manifests
+# that parts became.
+_CLAIMS = """
+    WITH part_of (holder, manifest) AS (
+        SELECT m.number, json_extract(e.value, '$[0]') FROM manifests m, json_each(m.parts) e WHERE m.parts IS NOT NULL
+    ), claims (manifest) AS (
+        SELECT manifest FROM versions WHERE manifest IS NOT NULL
+        UNION ALL SELECT manifest FROM uploads WHERE manifest IS NOT NULL
+        UNION ALL SELECT manifest FROM part_of
+        UNION ALL SELECT p.manifest FROM parts p JOIN uploads u ON u.id = p.upload
+            WHERE (u.manifest, p.manifest) NOT IN (SELECT holder, manifest FROM part_of) OR u.manifest IS NULL
+    ), counted (manifest, refs) AS MATERIALIZED (SELECT manifest, count(*) FROM claims GROUP BY manifest)
+"""
+_MANIFESTS = """
+    SELECT m.number, m.refs, ifnull(c.refs, 0) FROM manifests m LEFT JOIN counted c ON c.manifest = m.number
+    WHERE m.refs <> ifnull(c.refs, 0) OR (m.refs = 0) <> (m.doomed_in IS NOT NULL)
+"""
+_LOST_MANIFESTS = "SELECT manifest FROM counted WHERE manifest NOT IN (SELECT number FROM manifests)"
+_BLOB_COUNTS = """
+    SELECT b.number, b.refs, ifnull(c.refs, 0) FROM blobs b
+    LEFT JOIN (SELECT blob, count(*) AS refs FROM segments GROUP BY blob) c ON c.blob = b.number
+    WHERE b.refs <> ifnull(c.refs, 0) OR (b.refs = 0) <> (b.state > 0)
+"""
+_LOST_BLOBS = "SELECT DISTINCT blob FROM segments WHERE blob NOT IN (SELECT number FROM blobs WHERE state < 2)"
+# A doomed manifest gives its segments away in batches, so only living ones are whole.
+_BROKEN_MANIFESTS = """
+    SELECT m.number FROM manifests m
+    LEFT JOIN (
+        SELECT manifest, sum("end" - "offset") AS size, max("end") AS reach FROM segments GROUP BY manifest
+    ) s ON s.manifest = m.number
+    WHERE m.doomed_in IS NULL AND m.inline IS NULL AND (
+        CASE WHEN m.parts IS NULL THEN ifnull(s.size, 0) <> m.size OR ifnull(s.reach, 0) <> m.size
+        ELSE (SELECT sum(json_extract(e.value, '$[1]')) FROM json_each(m.parts) e) <> m.size END
+    )
+"""
+_USAGE = """
+    WITH held (bucket, objects, bytes) AS (
+        SELECT bucket, sum(1 - marker), sum(size) FROM versions GROUP BY bucket
+    ), sent (bucket, bytes) AS (
+        SELECT u.bucket, sum(p.size) FROM uploads u JOIN parts p ON p.upload = u.id WHERE u.state = 0 GROUP BY u.bucket
+    )
+    SELECT u.bucket, u.objects, u.bytes, u.uploading, ifnull(h.objects, 0), ifnull(h.bytes, 0), ifnull(s.bytes, 0)
+    FROM usage u LEFT JOIN held h ON h.bucket = u.bucket LEFT JOIN sent s ON s.bucket = u.bucket
+    WHERE (u.objects, u.bytes, u.uploading) <> (ifnull(h.objects, 0), ifnull(h.bytes, 0), ifnull(s.bytes, 0))
+"""
+_DAMAGED = """
+    WITH bad (manifest) AS (
+        SELECT DISTINCT s.manifest FROM segments s JOIN blobs b ON b.number = s.blob WHERE b.flagged = 1 AND b.state < 2
+    ), holders (manifest) AS (
+        SELECT manifest FROM bad
+        UNION SELECT m.number FROM manifests m, json_each(m.parts) e
+            WHERE m.parts IS NOT NULL AND json_extract(e.value, '$[0]') IN (SELECT manifest FROM bad)
+    )
+    SELECT b.name, v.key, v.version_id FROM versions v JOIN buckets b ON b.number = v.bucket
+    WHERE v.manifest IN (SELECT manifest FROM holders) ORDER BY b.name, v.key, v.sequence LIMIT ?
+"""
+
+
+class Upkeep(Table):
+    """upkeep.Upkeep."""
+
+    def totals(self) -> Totals:
+        return self._totals("WHERE b.state < 2")
+
+    def _totals(self, where: str, values: tuple[Any, ...] = ()) -> Totals:
+        row = self._one(f"SELECT count(*), ifnull(sum(b.stored), 0) FROM blobs b {where}", values)  # noqa: S608
+        assert row is not None
+        return Totals(*row)
+
+    def _blobs(self, where: str, values: tuple[Any, ...]) -> list[BlobRow]:
+        return [blob_row(row) for row in self._run(BLOBS + where, values)]
+
+    def blob(self, number: int) -> BlobRow | None:
+        return next(iter(self._blobs("WHERE b.number = ?", (number,))), None)
+
+    def blobs(self, after: int, limit: int) -> list[BlobRow]:
+        return self._blobs("WHERE b.state < 2 AND b.number > ? ORDER BY b.number LIMIT ?", (after, limit))
+
+    def last_blob(self) -> int:
+        return int(self._value("SELECT ifnull(max(number), 0) FROM blobs"))
+
+    def known(self, ids: Collection[bytes]) -> frozenset[bytes]:
+        known = "SELECT 1 FROM blobs WHERE id = ?1 UNION ALL SELECT 1 FROM pending WHERE id = ?1"
+        return frozenset(blob_id for blob_id in ids if self._value(known, (blob_id,)) is not None)
+
+    def due(self, before: float, last: int, limit: int) -> list[BlobRow]:
+        return self._blobs(_DUE + "ORDER BY ifnull(b.verified_at, 0) LIMIT ?", (before, last, limit))
+
+    def due_totals(self, before: float, last: int) -> Totals:
+        return self._totals(_DUE, (before, last))
+
+    def verified(self, number: int, blob_id: bytes, at: float, *, good: bool) -> bool:
+        noted = self._value(
+            "UPDATE blobs SET verified_at = ?, flagged = ? WHERE number = ? AND id = ? RETURNING 1",
+            (at, int(not good), number, blob_id),
+        )
+        return noted is not None
+
+    def flagged(self) -> int:
+        return int(self._value("SELECT count(*) FROM blobs WHERE flagged = 1 AND state < 2"))
+
+    def damaged(self, limit: int) -> list[NamedVersion]:
+        return [NamedVersion(*row) for row in self._run(_DAMAGED, (limit,))]
+
+    def recount(self) -> Recount:
+        return Recount(
+            manifests=[Miscount(*row) for row in self._run(_CLAIMS + _MANIFESTS)],
+            blobs=[Miscount(*row) for row in self._run(_BLOB_COUNTS)],
+            usage=[Misuse(row[0], tuple(row[1:4]), tuple(row[4:7])) for row in self._run(_USAGE)],
+            lost_manifests=[number for (number,) in self._run(_CLAIMS + _LOST_MANIFESTS)],
+            lost_blobs=[number for (number,) in self._run(_LOST_BLOBS)],
+            broken_manifests=[number for (number,) in self._run(_BROKEN_MANIFESTS)],
+        )
+
+    def correct(self, found: Recount, now: float, mutation: int) -> None:
+        for row in found.manifests:
+            doomed = (now, mutation) if row.counted == 0 else (None, None)
+            self._run(
+                "UPDATE manifests SET refs = ?, doomed_at = ?, doomed_in = ? WHERE number = ?",
+                (row.counted, *doomed, row.number),
+            )
+        for row in found.blobs:
+            # A dead one's file is on its way out, so only its count is set: what refers to it is lost (`lost_blobs`).
+            doomed = (now, mutation) if row.counted == 0 else (None, None)
+            self._run(
+                "UPDATE blobs SET refs = ?1, doomed_at = iif(state = 2, doomed_at, ?2),"
+                " doomed_in = iif(state = 2, doomed_in, ?3), state = iif(state = 2, 2, ?1 = 0) WHERE number = ?4",
+                (row.counted, *doomed, row.number),
+            )
+        for use in found.usage:
+            self._run(
+                "UPDATE usage SET objects = ?, bytes = ?, uploading = ? WHERE bucket = ?", (*use.counted, use.bucket)
+            )
+
+    def wrapped(self) -> dict[str, int]:
+        # One step of the index for each key, and a count of its entries.
+        return dict(self._run("SELECT key_id, count(*) FROM blobs WHERE key_id IS NOT NULL GROUP BY key_id").fetchall())
+
+    def wrapped_by(self, key_id: str, limit: int) -> list[BlobRow]:
+        return self._blobs("WHERE b.key_id = ? LIMIT ?", (key_id, limit))
+
+    def rewrap(self, blob: BlobRow, key_id: str, wrapped: bytes) -> None:
+        self._run(
+            "UPDATE blobs SET key_id = ?, wrapped = ? WHERE number = ? AND id = ? AND key_id = ?",
+            (key_id, wrapped, blob.number, blob.id, blob.key_id),
+        )

@@ -1,0 +1,186 @@
+"""The part of the catalog's contract that only jobs, quotas and backups use, with its rows.
+
+The rule of this file: what is said here is counted from the rows themselves, never from what was counted before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from origin.catalog.rows import BlobRow
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """How many blobs there are, and the length of their stored bytes together."""
+
+    blobs: int
+    stored: int
+
+
+@dataclass(frozen=True, slots=True)
+class Miscount:
+    """A row whose count of references is not the number of references there are, or whose state does not follow."""
+
+    number: int
+    refs: int
+    counted: int
+
+
+@dataclass(frozen=True, slots=True)
+class Misuse:
+    """A bucket whose recorded use is not that of its versions and open uploads: (objects, bytes, uploading)."""
+
+    bucket: int
+    recorded: tuple[int, int, int]
+    counted: tuple[int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Recount:
+    """What a recount of all references found; all empty where everything is exact."""
+
+    manifests: list[Miscount] = field(default_factory=list)
+    blobs: list[Miscount] = field(default_factory=list)
+    usage: list[Misuse] = field(default_factory=list)
+    lost_manifests: list[int] = field(default_factory=list)
+    """Manifests that versions, parts, uploads or other manifests refer to and that are not there."""
+    lost_blobs: list[int] = field(default_factory=list)
+    """Blobs that segments refer to and that are not there, or dead."""
+    broken_manifests: list[int] = field(default_factory=list)
+    """Manifests whose segments or parts do not cover their size."""
+
+    @property
+    def exact(self) -> bool:
+        """True where nothing was found."""
+        return self == Recount()
+
+
+@dataclass(frozen=True, slots=True)
+class NamedVersion:
+    """A version by the names that people use."""
+
+    bucket: str
+    key: bytes
+    version_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRow:
+    """What a bucket holds in logical bytes, and what it may hold (None: no limit).
+
+    `objects` and `bytes` are those of all its versions, `uploading` the bytes of the parts of open uploads.
+    """
+
+    objects: int
+    bytes: int
+    uploading: int
+    max_objects: int | None
+    max_bytes: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupRow:
+    """A named backup and the ids of the master keys that it needs. Unfinished ones need theirs, too."""
+
+    name: str
+    folder: str
+    begun: float
+    finished: float | None
+    key_ids: tuple[str, ...]
+
+
+class Upkeep(Protocol):
+    """Blobs and references as jobs see them."""
+
+    def totals(self) -> Totals:
+        """Of blobs that are not dead."""
+
+    def blob(self, number: int) -> BlobRow | None: ...
+
+    def blobs(self, after: int, limit: int) -> list[BlobRow]:
+        """Blobs that are not dead, with numbers over `after`, by number."""
+
+    def last_blob(self) -> int:
+        """The highest number that a blob has, 0 without any."""
+
+    def known(self, ids: Collection[bytes]) -> frozenset[bytes]:
+        """Those of the ids that are a blob's, dead ones included, or pending."""
+
+    def due(self, before: float, last: int, limit: int) -> list[BlobRow]:
+        """Blobs up to number `last` that were not verified since `before`, the longest unverified first."""
+
+    def due_totals(self, before: float, last: int) -> Totals:
+        """All that `due` would give without a limit."""
+
+    def verified(self, number: int, blob_id: bytes, at: float, *, good: bool) -> bool:
+        """Note what a look at the blob's file found; False where the blob has another file by now."""
+
+    def flagged(self) -> int:
+        """How many blobs are flagged."""
+
+    def damaged(self, limit: int) -> list[NamedVersion]:
+        """Versions whose bytes lie in flagged blobs."""
+
+    def recount(self) -> Recount:
+        """Count every reference. Takes a second per some hundred thousand rows."""
+
+    def correct(self, found: Recount, now: float, mutation: int) -> None:
+        """Set the counts of a recount made in this transaction; what has no reference is doomed."""
+
+    def wrapped(self) -> dict[str, int]:
+        """How many blob keys, of dead blobs too, each master key wraps, by its id."""
+
+    def wrapped_by(self, key_id: str, limit: int) -> list[BlobRow]:
+        """Blobs whose key that master key wraps."""
+
+    def rewrap(self, blob: BlobRow, key_id: str, wrapped: bytes) -> None:
+        """Replace a blob's wrapped key, unless the blob has another file or key by now."""
+
+
+class Quotas(Protocol):
+    """What buckets use and may use."""
+
+    def usage(self, bucket: int) -> UsageRow: ...
+
+    def limit(self, bucket: int, *, objects: int | None, size: int | None) -> None:
+        """Set both limits; None is no limit."""
+
+    def upload(self, upload_id: str) -> int:
+        """The bytes of an upload's parts."""
+
+
+class Backups(Protocol):
+    """Named backups."""
+
+    def all(self) -> list[BackupRow]: ...
+
+    def set(self, backup: BackupRow) -> None:
+        """Add it, or replace the one of that name."""
+
+    def remove(self, name: str) -> bool: ...
+
+
+class SnapshotSink(Protocol):
+    """Where a snapshot puts the inline bodies that it does not hold itself."""
+
+    def body(self, manifest: int, sealed: bytes) -> None:
+        """One inline body; they come in the order of their manifests' numbers."""
+
+
+class Snapshots(Protocol):
+    """Copies of the whole catalog, as of one moment."""
+
+    def take(self, after: int, sink: SnapshotSink) -> None:
+        """Copy everything but inline bodies, and hand those of manifests numbered over `after` to the sink.
+
+        A body never changes, and a manifest's number is never used again.
+        """
+
+    def fill(self, bodies: Iterable[tuple[int, bytes]]) -> None:
+        """Put inline bodies back; those of manifests that are not there are left out."""
+
+    def unfilled(self) -> Iterator[int]:
+        """The manifests whose inline bodies are not there yet."""
