@@ -22,7 +22,7 @@ MAX_HEADER = 16 * 1024
 """The longest header line, in bytes: 2 KiB of metadata, encoded, is the longest that is meant."""
 MAX_HEADERS = 128
 IDLE = 75.0
-"""How long a connection may be silent, or take for a request's head, in seconds; nginx closes its own after 60."""
+"""The default of a connection's patience, in seconds; nginx closes its own connections after 60."""
 LINGER = 5.0
 """How long an unread body is drained before the connection is closed, in seconds."""
 
@@ -56,13 +56,20 @@ class Connection(RequestHandler):
 
 
 class Listener(Server):
-    """Makes a `Connection` of every client. To be given to `loop.create_server`."""
+    """Makes a `Connection` of every client. To be given to `loop.create_server`.
+
+    `idle` is how long a connection may be silent, or take for a request's head, in seconds.
+    """
+
+    def __init__(self, handler: Handler, *, idle: float = IDLE) -> None:
+        super().__init__(handler)
+        self._idle = idle
 
     def __call__(self) -> RequestHandler:
         return Connection(
             self,
             loop=asyncio.get_running_loop(),
-            keepalive_timeout=IDLE,
+            keepalive_timeout=self._idle,
             access_log=None,  # type: ignore[arg-type]  # aiohttp takes None for no access log
             max_line_size=MAX_TARGET,
             max_field_size=MAX_HEADER,

@@ -37,7 +37,7 @@ _OTHER_ACLS = frozenset(
 )
 
 _LISTS = frozenset({"ListObjects", "ListObjectsV2", "HeadBucket", "ListMultipartUploads"})
-_READS = frozenset({"GetObject", "HeadObject"})
+_READS = frozenset({"GetObject", "HeadObject", "GetObjectAttributes"})
 
 
 def denied() -> ServiceError:
@@ -84,6 +84,8 @@ def authorise(tables: Tables, caller: Caller, operation: Operation, bucket: str,
     row = tables.buckets.get(bucket)
     if row is None:
         raise no_such_bucket(bucket)
+    if caller.expected_owner not in (None, row.owner.id):
+        raise denied()
     if operation.name not in _READS and not _allows(caller, operation, row, key):
         raise denied()
     return row

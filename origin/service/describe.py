@@ -20,12 +20,16 @@ _PART = "part digests"
 
 
 class Digests(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is known of the plaintext. `parts` is the number of parts of a multipart object."""
+    """What is known of the plaintext. `parts` is the number of parts of a multipart object.
+
+    `part_checksums` are those of its parts, where its upload chose the algorithm.
+    """
 
     etag: str
     checksums: dict[str, str] = {}
     checksum_type: str = "FULL_OBJECT"
     parts: int | None = None
+    part_checksums: tuple[str, ...] = ()
 
 
 _decoder = msgspec.json.Decoder(Digests)
@@ -71,6 +75,7 @@ def info_of(stores: Stores, bucket: str, row: VersionRow) -> ObjectInfo:
         checksum_type=digests.checksum_type,
         storage_class=row.described.storage_class,
         parts_count=digests.parts,
+        part_checksums=digests.part_checksums,
         identity=row.identity.hex(),
         version_id=row.version_id or None,
         delete_marker=row.marker,
@@ -94,6 +99,7 @@ def new_info(bucket: str, owner: OwnerRow, version: NewVersion, digests: Digests
         checksum_type=digests.checksum_type,
         storage_class=version.described.storage_class,
         parts_count=digests.parts,
+        part_checksums=digests.part_checksums,
         identity=identity.hex(),
         version_id=version.version_id or None,
     )

@@ -6,10 +6,32 @@ The rule of this file: every value the client gave is compared, and one that doe
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from origin.service.model import Expected, ServiceError
 from wire import checksums
+
+DEFAULT = "CRC64NVME"
+"""What S3 computes where the client chose no checksum
+(https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity.html)."""
+
+
+def with_checksum(expected: Expected, algorithm: str | None) -> Expected:
+    """`expected`, with `algorithm` computed beside what the client gave; None is the default, and only if it gave none.
+
+    Raises ServiceError InvalidRequest where the client gave another algorithm than its upload chose.
+    """
+    given = (*expected.checksums, *expected.algorithms)
+    if algorithm is None:
+        return expected if given else replace(expected, algorithms=(DEFAULT,))
+    other = [name for name in given if name != algorithm]
+    if other:
+        raise ServiceError(
+            "InvalidRequest",
+            f"Checksum Type mismatch occurred, expected checksum Type: {algorithm.lower()}, actual checksum Type: "
+            f"{other[0].lower()}",
+        )
+    return expected if given else replace(expected, algorithms=(algorithm,))
 
 
 @dataclass(slots=True)

@@ -162,7 +162,7 @@ class Ingest:
         """The commit that refers to the blobs is durable."""
         self._adopted = True
 
-    async def receive(self, body: AsyncIterator[bytes]) -> Content:
+    async def receive(self, body: AsyncIterator[bytes | bytearray]) -> Content:
         """Steps 1 to 6. Raises ServiceError, and whatever `body` raises."""
         stores = self._stores
         async for chunk in body:

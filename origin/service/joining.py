@@ -10,13 +10,16 @@ from itertools import pairwise
 from origin.catalog.contract import Tables
 from origin.catalog.rows import BucketRow, ManifestRow, PartRow, UploadRow
 from origin.service.describe import Digests, digests_of
+from origin.service.digests import DEFAULT
 from origin.service.ingest import identity
-from origin.service.model import CompletedPart, ServiceError
+from origin.service.model import CompletedPart, ServiceError, Whole
 from origin.service.source import INLINE
 from origin.service.stores import Stores
 from wire import checksums
 
 MOST_PARTS = 10_000
+COMPOSITE = "COMPOSITE"
+FULL_OBJECT = "FULL_OBJECT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +40,14 @@ def join(
     """Check the named parts against those that were uploaded.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html. Raises ServiceError: InvalidPart,
-    InvalidPartOrder, EntityTooSmall, EntityTooLarge.
+    InvalidPartOrder, EntityTooSmall, EntityTooLarge, InvalidRequest (checksums of a composite that are missing).
     """
     numbers = [part.number for part in named]
     if any(later <= earlier for earlier, later in pairwise(numbers)):
         raise ServiceError(
             "InvalidPartOrder", "The list of parts was not in ascending order. Parts must be ordered by part number."
         )
+    _check_named(upload, named)
     uploaded = {row.number: row for row in tables.uploads.parts(upload.id, 0, MOST_PARTS)}
     rows: list[PartRow] = []
     digests: list[Digests] = []
@@ -100,6 +104,52 @@ def _fingerprints(stores: Stores, tables: Tables, rows: Sequence[PartRow]) -> It
             yield from tables.manifests.fingerprints(row.manifest)
 
 
+def check_choice(algorithm: str | None, kind: str | None) -> str | None:
+    """The checksum type of an upload that chose these: CRC64NVME is of the whole, the others of the parts unless said.
+
+    Raises ServiceError InvalidRequest for a pair that does not exist: SHA digests do not combine.
+    """
+    if algorithm is None:
+        return None
+    combines = checksums.ALGORITHMS[algorithm].combiner is not None
+    if (kind == FULL_OBJECT and not combines) or (kind == COMPOSITE and algorithm == DEFAULT):
+        raise ServiceError(
+            "InvalidRequest",
+            f"The {kind} checksum type cannot be used with the {algorithm.lower()} checksum algorithm.",
+        )
+    return kind or (FULL_OBJECT if algorithm == DEFAULT else COMPOSITE)
+
+
+def check_whole(joined: Joined, whole: Whole) -> None:
+    """Hold what the client says of the object against what it is. Raises ServiceError: InvalidRequest, BadDigest."""
+    kind = joined.digests.checksum_type
+    if whole.size is not None and joined.size != whole.size:
+        raise ServiceError("InvalidRequest", "The object has not the size that was announced.", size=joined.size)
+    if whole.checksum_type is not None and whole.checksum_type != kind:
+        raise ServiceError(
+            "InvalidRequest",
+            f"The upload was created using the {kind} checksum mode. The complete request must use the same checksum"
+            " mode.",
+        )
+    for name, value in whole.checksums.items():
+        if joined.digests.checksums.get(name, value).partition("-")[0] != value.partition("-")[0]:
+            raise ServiceError("BadDigest", f"The {name} you specified did not match the calculated checksum.")
+
+
+def _check_named(upload: UploadRow, named: Sequence[CompletedPart]) -> None:
+    """A composite checksum that was chosen is made of the checksums that the client names for every part."""
+    algorithm = upload.checksum_algorithm
+    if algorithm is None or upload.checksum_type != COMPOSITE:
+        return
+    for part in named:
+        if algorithm not in part.checksums:
+            raise ServiceError(
+                "InvalidRequest",
+                f"The upload was created using a {algorithm.lower()} checksum. The complete request must include the"
+                f" checksum for each part. It was missing for part {part.number} in the request.",
+            )
+
+
 def _joined_digests(upload: UploadRow, rows: Sequence[PartRow], digests: Sequence[Digests]) -> Digests:
     """The ETag is the MD5 of the parts' MD5s, and their number; a checksum is made of the parts' where all have it.
 
@@ -108,15 +158,16 @@ def _joined_digests(upload: UploadRow, rows: Sequence[PartRow], digests: Sequenc
     """
     md5 = hashlib.md5(b"".join(bytes.fromhex(part.etag) for part in digests), usedforsecurity=False)
     etag = f"{md5.hexdigest()}-{len(digests)}"
-    algorithm = checksums.for_name(upload.checksum_algorithm or "")
-    if algorithm is None or not all(algorithm.name in part.checksums for part in digests):
+    algorithm = checksums.ALGORITHMS[upload.checksum_algorithm or DEFAULT]
+    if not all(algorithm.name in part.checksums for part in digests):
         return Digests(etag, parts=len(digests))
-    values = [algorithm.decode(part.checksums[algorithm.name]) for part in digests]
-    kind = upload.checksum_type or ("FULL_OBJECT" if algorithm.name == "CRC64NVME" else "COMPOSITE")
-    if kind == "FULL_OBJECT" and algorithm.combiner is not None:
-        whole = values[0]
-        for value, row in zip(values[1:], rows[1:], strict=True):
-            whole = algorithm.combine(whole, value, row.size)
-        return Digests(etag, {algorithm.name: checksums.encode(whole)}, kind, len(digests))
-    composite = f"{algorithm.of(b''.join(values))}-{len(values)}"
-    return Digests(etag, {algorithm.name: composite}, "COMPOSITE", len(digests))
+    texts = tuple(part.checksums[algorithm.name] for part in digests)
+    values = [algorithm.decode(text) for text in texts]
+    chosen = texts if upload.checksum_algorithm is not None else ()
+    if upload.checksum_type == COMPOSITE:
+        composite = f"{algorithm.of(b''.join(values))}-{len(values)}"
+        return Digests(etag, {algorithm.name: composite}, COMPOSITE, len(digests), chosen)
+    whole = values[0]
+    for value, row in zip(values[1:], rows[1:], strict=True):
+        whole = algorithm.combine(whole, value, row.size)
+    return Digests(etag, {algorithm.name: checksums.encode(whole)}, FULL_OBJECT, len(digests), chosen)

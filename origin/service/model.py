@@ -77,6 +77,8 @@ class Caller:
     """True for an edge key that did not ask for its own rights: it sees what anonymous readers see."""
     address: str = ""
     secure: bool = False
+    expected_owner: str | None = None
+    """The owner's id that the bucket must have, where the client said so (x-amz-expected-bucket-owner)."""
 
     @property
     def owner(self) -> Owner | None:
@@ -130,6 +132,8 @@ class ObjectInfo:
     checksum_type: str = "FULL_OBJECT"
     storage_class: str = "STANDARD"
     parts_count: int | None = None
+    part_checksums: tuple[str, ...] = ()
+    """The checksums of the parts in order, where the upload chose an algorithm (the one of `checksums`)."""
     identity: str = ""
     """Keyed hash of the content: equal bytes have equal identities. Shown to an edge key only."""
     version_id: str | None = None
@@ -215,6 +219,7 @@ class CopyRequest:
     source_key: str
     source_version: str | None = None
     source_conditions: ReadConditions = ANY_READ
+    source_expected_owner: str | None = None
     bucket: str
     key: str
     replace: bool = False
@@ -274,6 +279,15 @@ class CompletedPart:
     number: int
     etag: str
     checksums: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Whole:
+    """What the client says the object of a multipart upload will be."""
+
+    size: int | None = None
+    checksums: Mapping[str, str] = field(default_factory=dict)
+    checksum_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 from origin.catalog.contract import Tables
 from origin.catalog.rows import BucketRow, Described, NewVersion, VersionRow
 from origin.service.access import authorise, canned_acl, create_only, no_such_key
 from origin.service.describe import Digests, described, digests_of, info_of, new_info, seal_digests
+from origin.service.digests import with_checksum
 from origin.service.duplicates import Duplicates
 from origin.service.ingest import Ingest
 from origin.service.limits import check_key, check_metadata
@@ -32,6 +34,7 @@ from origin.service.reading import (
     look,
     no_such_version,
     null_id,
+    part_sizes,
     version_named,
 )
 from origin.service.steps import Step
@@ -50,7 +53,7 @@ class Objects:
         self._stores = stores
         self._duplicates = duplicates
 
-    async def put(self, caller: Caller, request: PutRequest, body: AsyncIterator[bytes]) -> ObjectInfo:
+    async def put(self, caller: Caller, request: PutRequest, body: AsyncIterator[bytes | bytearray]) -> ObjectInfo:
         """Store a body under a key; returns only when it is durable.
 
         Nothing is taken from `body` until the caller is authorised and the bucket exists. An exception that `body`
@@ -65,7 +68,8 @@ class Objects:
         bucket = await stores.read(
             lambda tables: authorise(tables, caller, operation("PutObject"), request.bucket, request.key)
         )
-        async with Ingest(stores, request.expected, stores.settings.origin.max_put) as ingest:
+        expected = with_checksum(request.expected, None)
+        async with Ingest(stores, expected, stores.settings.origin.max_put) as ingest:
             content = await ingest.receive(body)
             digests = Digests(content.md5.hex(), content.checksums)
 
@@ -108,19 +112,20 @@ class Objects:
         *,
         conditions: ReadConditions = ANY_READ,
         range: str | None = None,
+        part: int | None = None,
     ) -> Reading:
         """Begin a read: conditions and range are evaluated in the snapshot that yields the bytes.
 
-        `range` is the Range header's value; junk and several ranges read everything (as AWS does). Use the answer
-        as an async context manager, or `aclose()` it.
+        `part` reads one part of a multipart object instead of a range. `range` is the Range header's value; junk and
+        several ranges read everything (as AWS does). Use the answer as an async context manager, or `aclose()` it.
         Raises NotModified; ServiceError: NoSuchBucket, NoSuchKey, AccessDenied, PreconditionFailed,
-        InvalidRange (detail `size`), NoSuchVersion, InternalError where the bytes are damaged.
+        InvalidRange (detail `size`), InvalidPartNumber, NoSuchVersion, InternalError where the bytes are damaged.
         """
         get = operation("GetObject")
         begun: list[Reading] = []
 
         def work() -> Reading:
-            begun.append(begin(self._stores, caller, get, bucket, key, version_id, conditions, range))
+            begun.append(begin(self._stores, caller, get, bucket, key, version_id, conditions, range, part))
             return begun[0]
 
         try:
@@ -130,6 +135,16 @@ class Objects:
             for reading in begun:
                 await reading.aclose()
             raise
+
+    async def attributes(
+        self, caller: Caller, bucket: str, key: str, version_id: str | None = None
+    ) -> tuple[ObjectInfo, tuple[int, ...]]:
+        """What is known of an object, and the sizes of its parts. Raises as `open` does."""
+        get = operation("GetObjectAttributes")
+        info, _, manifest = await self._stores.reading(
+            lambda: look(self._stores, caller, get, bucket, key, version_id, ANY_READ)
+        )
+        return info, () if manifest is None else part_sizes(info, manifest)
 
     async def delete(self, caller: Caller, bucket: str, key: str, version_id: str | None = None) -> Deletion:
         """Remove a key; removing what is not there succeeds.
@@ -253,7 +268,8 @@ def _source_of_copy(stores: Stores, tables: Tables, caller: Caller, request: Cop
     (https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html, x-amz-copy-source-if-…).
     """
     get = operation("GetObject")
-    source = find(tables, caller, get, request.source_bucket, request.source_key, request.source_version)
+    reader = replace(caller, expected_owner=request.source_expected_owner)
+    source = find(tables, reader, get, request.source_bucket, request.source_key, request.source_version)
     etag = digests_of(stores, source).etag
     if judge(stores, etag, source, request.source_conditions) is not Outcome.PROCEED:
         raise precondition_failed("x-amz-copy-source-if")

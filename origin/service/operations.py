@@ -170,7 +170,7 @@ def _table() -> tuple[Operation, ...]:
         row("GetObject", _O, "GET", "", _READ, supported=True),
         row("HeadObject", _O, "HEAD", "", _READ, supported=True),
         row("DeleteObject", _O, "DELETE", "", _DELETE, Gate.REMOVE, supported=True),
-        row("GetObjectAttributes", _O, "GET", "attributes", _READ),
+        row("GetObjectAttributes", _O, "GET", "attributes", _READ, supported=True),
         row("GetObjectAcl", _O, "GET", "acl", _READ, supported=True),
         row("PutObjectAcl", _O, "PUT", "acl", _WRITE, supported=True),
         row("GetObjectTagging", _O, "GET", "tagging", _READ),
@@ -188,7 +188,7 @@ def _table() -> tuple[Operation, ...]:
         # Multipart uploads.
         row("CreateMultipartUpload", _O, "POST", "uploads", _WRITE, supported=True),
         row("UploadPart", _O, "PUT", "uploadId", _WRITE, supported=True, selector="without x-amz-copy-source"),
-        row("UploadPartCopy", _O, "PUT", "uploadId", _WRITE, selector="with x-amz-copy-source"),
+        row("UploadPartCopy", _O, "PUT", "uploadId", _WRITE, supported=True, selector="with x-amz-copy-source"),
         row("ListParts", _O, "GET", "uploadId", _READ, supported=True),
         row("CompleteMultipartUpload", _O, "POST", "uploadId", _WRITE, Gate.OVERWRITE, supported=True),
         row("AbortMultipartUpload", _O, "DELETE", "uploadId", _WRITE, supported=True),

@@ -154,16 +154,16 @@ def judge(stores: Stores, etag: str, version: VersionRow, conditions: ReadCondit
 
 def begin(
     stores: Stores, caller: Caller, operation: Operation, bucket: str, key: str, version_id: str | None,
-    conditions: ReadConditions, range_field: str | None,
+    conditions: ReadConditions, range_field: str | None, part: int | None = None,
 ) -> Reading:  # fmt: skip
-    """A reading with its first piece opened; blocks. Raises NotModified, ServiceError."""
+    """A reading with its first piece opened; blocks. `part` reads one part. Raises NotModified, ServiceError."""
     token = stores.reads.begin()
     source: Source | None = None
     try:
         info, _, manifest = look(stores, caller, operation, bucket, key, version_id, conditions)
-        span = _span(range_field, info.size)
         if manifest is None or manifest.size != info.size:
             raise Damaged("the manifest has not the length of its version")
+        span = _span(range_field, info.size) if part is None else part_span(info, manifest, part)
         source = Source(stores, manifest)
         return Reading(stores, token, info, source, span)
     except BaseException as error:
@@ -181,3 +181,17 @@ def _span(range_field: str | None, size: int) -> tuple[int, int] | None:
     if isinstance(selection, Unsatisfiable):
         raise ServiceError("InvalidRange", "The requested range is not satisfiable", size=size)
     return (selection.start, selection.end + 1) if isinstance(selection, Part) else None
+
+
+def part_sizes(info: ObjectInfo, manifest: ManifestRow) -> tuple[int, ...]:
+    """The sizes of an object's parts; one that was not uploaded in parts is its own only part."""
+    return (info.size,) if info.parts_count is None else tuple(size for _, size in manifest.parts)
+
+
+def part_span(info: ObjectInfo, manifest: ManifestRow, number: int) -> tuple[int, int]:
+    """Where part `number` lies, from 1. Raises ServiceError InvalidPartNumber where there is none."""
+    sizes = part_sizes(info, manifest)
+    if number > len(sizes):
+        raise ServiceError("InvalidPartNumber", "The requested partnumber is not satisfiable", part_number=number)
+    start = sum(sizes[: number - 1])
+    return start, start + sizes[number - 1]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Generator, Sequence
 from contextlib import closing
+from dataclasses import replace
 
 from origin.catalog.contract import Tables
 from origin.catalog.rows import NewVersion, PartRow, UploadRow, UploadState
@@ -21,9 +22,10 @@ from origin.service.describe import (
     seal_digests,
     upload_of,
 )
+from origin.service.digests import DEFAULT, with_checksum
 from origin.service.duplicates import Duplicates
 from origin.service.ingest import Ingest
-from origin.service.joining import Joined, join
+from origin.service.joining import Joined, check_choice, check_whole, join
 from origin.service.limits import check_key, check_metadata
 from origin.service.listing import MOST, skip_scan
 from origin.service.model import (
@@ -38,6 +40,7 @@ from origin.service.model import (
     ServiceError,
     UploadInfo,
     UploadPage,
+    Whole,
     WriteConditions,
 )
 from origin.service.operations import Level, operation
@@ -45,6 +48,7 @@ from origin.service.placing import place_content, place_version
 from origin.service.steps import Step
 from origin.service.stores import Stores
 
+ANYTHING = Whole()
 MOST_PARTS = 10_000
 """https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html"""
 
@@ -63,6 +67,7 @@ class Uploads:
         check_metadata(stores.settings, request.metadata)
         acl = canned_acl(request.acl, Level.OBJECT)
         about = described(request.content_type, request.headers, request.metadata, acl, request.storage_class)
+        kind = check_choice(request.checksum_algorithm, request.checksum_type)
         upload_id = stores.random(32).hex()
         now = stores.clock()
 
@@ -76,7 +81,7 @@ class Uploads:
                 created=now,
                 described=about,
                 checksum_algorithm=request.checksum_algorithm,
-                checksum_type=request.checksum_type,
+                checksum_type=kind,
                 state=UploadState.OPEN,
                 generation=0,
                 manifest=None,
@@ -95,7 +100,7 @@ class Uploads:
         upload_id: str,
         number: int,
         expected: Expected,
-        body: AsyncIterator[bytes],
+        body: AsyncIterator[bytes | bytearray],
     ) -> PartInfo:
         """Store part `number` (1 … 10,000), taking the place of an earlier one.
 
@@ -109,7 +114,8 @@ class Uploads:
                 argument="partNumber",
                 value=number,
             )
-        await stores.read(lambda tables: _open_upload(tables, caller, "UploadPart", bucket, key, upload_id))
+        upload = await stores.read(lambda tables: _open_upload(tables, caller, "UploadPart", bucket, key, upload_id))
+        expected = _with_checksums(expected, upload)
         async with Ingest(stores, expected, stores.settings.origin.max_put) as ingest:
             content = await ingest.receive(body)
             seal_id = stores.random(16)
@@ -209,21 +215,19 @@ class Uploads:
         parts: Sequence[CompletedPart],
         *,
         conditions: WriteConditions = ANY_WRITE,
-        expected_size: int | None = None,
+        whole: Whole = ANYTHING,
     ) -> ObjectInfo:
         """Make the object. Completing again what was completed answers the same object while it is the latest.
 
         Raises ServiceError: NoSuchUpload, InvalidPart, InvalidPartOrder, EntityTooSmall, EntityTooLarge,
-        MalformedXML (no parts), InvalidRequest (`expected_size`), PreconditionFailed, AccessDenied.
+        MalformedXML (no parts), InvalidRequest and BadDigest (`whole`), PreconditionFailed, AccessDenied.
         """
         if not parts:
             raise ServiceError("MalformedXML", "At least one part must be named.")
         stores = self._stores
         while True:
             # The parts are checked in a snapshot, beside other writers; the transaction only checks that none changed.
-            seen = await stores.read(
-                lambda tables: self._joined(tables, caller, bucket, key, upload_id, parts, expected_size)
-            )
+            seen = await stores.read(lambda tables: self._joined(tables, caller, bucket, key, upload_id, parts, whole))
             if isinstance(seen, ObjectInfo):
                 return seen
             joined = seen
@@ -267,7 +271,7 @@ class Uploads:
         key: str,
         upload_id: str,
         parts: Sequence[CompletedPart],
-        expected_size: int | None,
+        whole: Whole,
     ) -> Joined | ObjectInfo:
         """What the upload would become; or what it became, where it was completed before and is still the latest."""
         row = authorise(tables, caller, operation("CompleteMultipartUpload"), bucket, key)
@@ -278,8 +282,7 @@ class Uploads:
                 return info_of(self._stores, bucket, latest)
         upload = _open_upload(tables, caller, "CompleteMultipartUpload", bucket, key, upload_id)
         joined = join(self._stores, tables, row, upload, parts)
-        if expected_size is not None and joined.size != expected_size:
-            raise ServiceError("InvalidRequest", "The object has not the size that was announced.", size=joined.size)
+        check_whole(joined, whole)
         return joined
 
     async def abort(self, caller: Caller, bucket: str, key: str, upload_id: str) -> None:
@@ -308,6 +311,13 @@ def _open_upload(tables: Tables, caller: Caller, name: str, bucket: str, key: st
             upload_id=upload_id,
         )
     return upload
+
+
+def _with_checksums(expected: Expected, upload: UploadRow) -> Expected:
+    """What is computed of a part: the upload's algorithm; where it chose none, the default beside the client's own."""
+    if upload.checksum_algorithm is not None:
+        return with_checksum(expected, upload.checksum_algorithm)
+    return replace(expected, algorithms=tuple(dict.fromkeys((*expected.algorithms, DEFAULT))))
 
 
 def _place(upload: UploadRow) -> tuple[bytes, float, str]:

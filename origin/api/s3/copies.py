@@ -1,19 +1,28 @@
-"""CopyObject. https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html"""
+"""Copies inside the store: CopyObject and UploadPartCopy.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html, …/API_UploadPartCopy.html
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
 from origin.api.s3 import headers as fields
 from origin.api.s3 import xml
 from origin.api.s3.call import XML_TYPE, Answer, Call, Pending
 from origin.api.s3.grants import asked_acl
 from origin.api.s3.router import decode
-from origin.service.model import CopyRequest, ObjectInfo
+from origin.api.s3.uploads import checksum_items, demand_part_number
+from origin.service.model import Caller, CopyRequest, Expected, NotModified, ObjectInfo, ServiceError
+from origin.service.placing import precondition_failed
+from origin.service.reading import Reading
 from wire.dates import iso8601
 from wire.refusals import Refusal
 
 CONDITION_PREFIX = "x-amz-copy-source-"
+SOURCE_OWNER = "x-amz-source-expected-bucket-owner"
+_RANGE = re.compile(r"bytes=(\d{1,15})-(\d{1,15})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +52,16 @@ async def copy_object(call: Call) -> Answer:
     """CopyObject, with metadata directive and conditions on the source."""
     fields.refuse_unsupported(call.headers)
     source = parse_source(call.headers["x-amz-copy-source"])
-    replace = _directive(call)
+    with_new = _directive(call)
     request = CopyRequest(
         source_bucket=source.bucket,
         source_key=source.key,
         source_version=source.version_id,
         source_conditions=fields.read_conditions(call.headers, CONDITION_PREFIX),
+        source_expected_owner=call.headers.get(SOURCE_OWNER),
         bucket=call.bucket,
         key=call.key,
-        replace=replace,
+        replace=with_new,
         content_type=fields.content_type(call.headers),
         headers=fields.kept(call.headers),
         metadata=fields.metadata(call.headers),
@@ -66,6 +76,84 @@ async def copy_object(call: Call) -> Answer:
     return Answer(200, XML_TYPE, Pending(copied()))
 
 
+async def upload_part_copy(call: Call) -> Answer:
+    """UploadPartCopy: a part made of an object or of a range of it.
+
+    Its bytes are read, checked and hashed like a body that was sent; equal segments are stored once.
+    """
+    source = parse_source(call.headers["x-amz-copy-source"])
+    number = demand_part_number(call)
+    span = _copied_range(call.headers.get("x-amz-copy-source-range"))
+    reading = await _open_source(call, source, span)
+
+    async def copied() -> bytes:
+        async with reading:
+            part = await call.service.uploads.put_part(
+                call.caller, call.bucket, call.key, call.query["uploadId"], number, Expected(length=reading.length),
+                reading.chunks(),
+            )  # fmt: skip
+        return xml.element(
+            "CopyPartResult",
+            [
+                ("LastModified", iso8601(part.last_modified)),
+                ("ETag", fields.quoted(part.etag)),
+                *checksum_items(part.checksums),
+            ],
+        )
+
+    return Answer(200, {**XML_TYPE, **_source_version(reading.info)}, Pending(copied()))
+
+
+async def _open_source(call: Call, source: Source, span: tuple[int, int] | None) -> Reading:
+    """The source's bytes. A copy has no 304: any condition that does not hold is PreconditionFailed."""
+    try:
+        reading = await call.service.objects.open(
+            _source_caller(call),
+            source.bucket,
+            source.key,
+            source.version_id,
+            conditions=fields.read_conditions(call.headers, CONDITION_PREFIX),
+            range=None if span is None else f"bytes={span[0]}-{span[1]}",
+        )
+    except NotModified as error:
+        raise precondition_failed("x-amz-copy-source-if") from error
+    except ServiceError as error:
+        raise _outside(int(error.detail["size"])) if error.code == "InvalidRange" else error from error
+    if span is not None and span[1] >= reading.info.size:
+        await reading.aclose()
+        raise _outside(reading.info.size)
+    return reading
+
+
+def _outside(size: int) -> Refusal:
+    return Refusal("InvalidArgument", f"Range specified is not valid for source object of size: {size}")
+
+
+def _copied_range(value: str | None) -> tuple[int, int] | None:
+    """x-amz-copy-source-range as (first, last); no other form of a range is taken. Raises Refusal (InvalidArgument)."""
+    if value is None:
+        return None
+    match = _RANGE.fullmatch(value)
+    if match is None or int(match[1]) > int(match[2]):
+        raise Refusal(
+            "InvalidArgument",
+            "The x-amz-copy-source-range value must be of the form bytes=first-last where first and last are the "
+            "zero-based offsets of the first and last bytes to copy",
+            ArgumentName="x-amz-copy-source-range",
+            ArgumentValue=value,
+        )
+    return int(match[1]), int(match[2])
+
+
+def _source_caller(call: Call) -> Caller:
+    """The caller as the reader of a copy's source, whose bucket may be expected to have another owner."""
+    return replace(call.caller, expected_owner=call.headers.get(SOURCE_OWNER))
+
+
+def _source_version(info: ObjectInfo) -> dict[str, str]:
+    return {} if info.version_id is None else {"x-amz-copy-source-version-id": info.version_id}
+
+
 def _directive(call: Call) -> bool:
     """Whether the copy gets new metadata."""
     directive = call.headers.get("x-amz-metadata-directive", "COPY")
@@ -78,8 +166,11 @@ def _directive(call: Call) -> bool:
 
 
 def _result(info: ObjectInfo) -> bytes:
-    checksums: list[xml.Item] = [(f"Checksum{name}", value) for name, value in info.checksums.items()]
     return xml.element(
         "CopyObjectResult",
-        [("LastModified", iso8601(info.last_modified)), ("ETag", fields.quoted(info.etag)), *checksums],
+        [
+            ("LastModified", iso8601(info.last_modified)),
+            ("ETag", fields.quoted(info.etag)),
+            *checksum_items(info.checksums, info.checksum_type),
+        ],
     )

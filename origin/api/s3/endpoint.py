@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import structlog
 from aiohttp.web import BaseRequest, StreamResponse
@@ -114,6 +115,9 @@ class Endpoint:
             self._service.keys,
             now=self._clock(),
             skew=self._settings.clock_skew,
+        )
+        identity = replace(
+            identity, caller=replace(identity.caller, expected_owner=headers.get("x-amz-expected-bucket-owner"))
         )
         exchange.identity = identity
         if raw_path.startswith(reserved.PREFIX) and self._hosts.bucket(headers.get("host", "")) is None:

@@ -84,6 +84,7 @@ STATUS: dict[str, int] = {
 _SPELLING = {
     "bucket": "BucketName",
     "key": "Key",
+    "part_number": "PartNumber",
     "upload_id": "UploadId",
     "argument": "ArgumentName",
     "value": "ArgumentValue",

@@ -6,7 +6,7 @@ operation; a test holds the two tables against each other.
 
 from __future__ import annotations
 
-from origin.api.s3 import buckets, copies, deletes, grants, listing, objects, uploads
+from origin.api.s3 import attributes, buckets, copies, deletes, grants, listing, objects, uploads
 from origin.api.s3.call import Handler
 
 HANDLERS: dict[str, Handler] = {
@@ -24,11 +24,13 @@ HANDLERS: dict[str, Handler] = {
     "HeadObject": objects.head_object,
     "PutObject": objects.put_object,
     "CopyObject": copies.copy_object,
+    "GetObjectAttributes": attributes.get_object_attributes,
     "DeleteObject": objects.delete_object,
     "GetObjectAcl": grants.get_object_acl,
     "PutObjectAcl": grants.put_object_acl,
     "CreateMultipartUpload": uploads.create_upload,
     "UploadPart": uploads.upload_part,
+    "UploadPartCopy": copies.upload_part_copy,
     "ListParts": uploads.list_parts,
     "CompleteMultipartUpload": uploads.complete_upload,
     "AbortMultipartUpload": uploads.abort_upload,

@@ -6,6 +6,8 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html, …/API_Head
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from origin.api.s3 import headers as fields
 from origin.api.s3.call import Answer, Call
 from origin.api.s3.grants import asked_acl
@@ -17,42 +19,30 @@ from wire.refusals import Refusal
 
 
 async def get_object(call: Call) -> Answer:
-    """GetObject: 200, 206 for one satisfiable range, 304; conditions and range hold for the bytes that are sent."""
+    """GetObject: 200, 206 for one satisfiable range or a part, 304; all hold for the bytes that are sent."""
     shown = fields.overrides(call.query, signed=call.signed)
-    number = call.part_number()
     reading = await _open(call)
     try:
-        headers = {**_described(call, reading.info, partial=reading.partial), **shown}
-        if number is not None:
-            _check_part(number, reading.info)
-        if reading.partial or (number is not None and reading.info.size):
-            headers["Content-Range"] = content_range(reading.start, reading.end - 1, reading.info.size)
-        status = 206 if "Content-Range" in headers else 200
+        headers = {**_selected(call, reading), **shown}
     except BaseException:
         await reading.aclose()
         raise
-    return Answer(status, headers, reading)
+    return Answer(206 if "Content-Range" in headers else 200, headers, reading)
 
 
 async def head_object(call: Call) -> Answer:
-    """HeadObject: what GetObject would answer, without bytes.
-
-    A part number is answered with the whole object's size and without x-amz-mp-parts-count, so that an SDK goes on
-    with ranges.
-    """
+    """HeadObject: what GetObject would answer, without bytes."""
     shown = fields.overrides(call.query, signed=call.signed)
-    call.part_number()
-    if "range" in call.headers:
+    if "range" in call.headers or "partNumber" in call.query:
         reading = await _open(call)
         await reading.aclose()
-        headers = {**_described(call, reading.info, partial=reading.partial), **shown}
-        if reading.partial:
-            headers["Content-Range"] = content_range(reading.start, reading.end - 1, reading.info.size)
-        return Answer(206 if reading.partial else 200, {**headers, "Content-Length": str(reading.length)})
+        headers = {**_selected(call, reading), **shown}
+        status = 206 if "Content-Range" in headers else 200
+        return Answer(status, {**headers, "Content-Length": str(reading.length)})
     info = await call.service.objects.head(
         call.caller, call.bucket, call.key, call.query.get("versionId"), conditions=fields.read_conditions(call.headers)
     )
-    return Answer(200, {**_described(call, info, partial=False), **shown, "Content-Length": str(info.size)})
+    return Answer(200, {**_described(call, info), **shown, "Content-Length": str(info.size)})
 
 
 async def put_object(call: Call) -> Answer:
@@ -99,28 +89,44 @@ async def _open(call: Call) -> Reading:
     """Open the object, leaving out a Range whose If-Range does not hold."""
     conditions = fields.read_conditions(call.headers)
     version = call.query.get("versionId")
-    wanted = call.headers.get("range")
-    if wanted is not None and call.part_number() is not None:
+    wanted, part = call.headers.get("range"), call.part_number()
+    if wanted is not None and part is not None:
         raise Refusal("InvalidRequest", "Cannot specify both Range header and partNumber query parameter")
     reading = await call.service.objects.open(
-        call.caller, call.bucket, call.key, version, conditions=conditions, range=wanted
+        call.caller, call.bucket, call.key, version, conditions=conditions, range=wanted, part=part
     )
     if_range = call.headers.get("if-range")
     info = reading.info
-    if reading.partial and if_range and not if_range_holds(if_range, fields.quoted(info.etag), int(info.last_modified)):
+    if (
+        wanted is not None
+        and reading.partial
+        and if_range
+        and not if_range_holds(if_range, fields.quoted(info.etag), int(info.last_modified))
+    ):
         await reading.aclose()
         return await call.service.objects.open(call.caller, call.bucket, call.key, version, conditions=conditions)
     return reading
 
 
-def _described(call: Call, info: ObjectInfo, *, partial: bool) -> dict[str, str]:
+def _selected(call: Call, reading: Reading) -> dict[str, str]:
+    """The headers of an object of which a range or a part may be shown.
+
+    A whole object's checksum says nothing of a range; a part shows its own, where its upload chose an algorithm.
+    """
+    info, part = reading.info, call.part_number()
+    if part is not None and info.part_checksums:
+        own = dict.fromkeys(info.checksums, info.part_checksums[part - 1])
+        info = replace(info, checksums=own)
+    elif reading.partial and reading.length != info.size:
+        info = replace(info, checksums={})
+    headers = _described(call, info)
+    if reading.partial and info.size:
+        headers["Content-Range"] = content_range(reading.start, reading.end - 1, info.size)
+    if part is not None and info.parts_count is not None:
+        headers["x-amz-mp-parts-count"] = str(info.parts_count)
+    return headers
+
+
+def _described(call: Call, info: ObjectInfo) -> dict[str, str]:
     asked = call.headers.get("x-amz-checksum-mode", "").upper() == "ENABLED"
-    return fields.of_object(info, call.caller, checksums=asked and not partial)
-
-
-def _check_part(number: int, info: ObjectInfo) -> None:
-    """An object that was not uploaded in parts is its own part 1."""
-    if info.parts_count is not None and info.parts_count > 1:
-        raise Refusal("NotImplemented", "Reading single parts of a multipart object is not implemented; use Range.")
-    if number > 1:
-        raise Refusal("InvalidPartNumber", "The requested partnumber is not satisfiable", PartNumber=str(number))
+    return fields.of_object(info, call.caller, checksums=asked)

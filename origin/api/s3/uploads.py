@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from origin.api.s3 import headers as fields
 from origin.api.s3 import xml
 from origin.api.s3.call import MAX_PARTS, XML_TYPE, Answer, Call, Pending, xml_answer
 from origin.api.s3.grants import asked_acl, owner_items
 from origin.api.s3.listing import common_prefixes, speller
-from origin.service.model import CompletedPart, CreateUploadRequest, PartInfo, UploadInfo
+from origin.service.digests import DEFAULT
+from origin.service.model import CompletedPart, CreateUploadRequest, PartInfo, UploadInfo, Whole
 from wire.checksums import ALGORITHMS, for_name
 from wire.dates import iso8601
 from wire.refusals import Refusal
@@ -46,14 +49,31 @@ async def create_upload(call: Call) -> Answer:
 async def upload_part(call: Call) -> Answer:
     """UploadPart. Its size is checked before the body is asked for."""
     fields.refuse_unsupported(call.headers)
-    number = call.part_number()
-    if number is None:
-        raise Refusal("InvalidArgument", "uploadId needs partNumber.", ArgumentName="partNumber")
+    number = demand_part_number(call)
     call.body.demand_length(min(call.settings.max_put, call.settings.max_object))
     part = await call.service.uploads.put_part(
         call.caller, call.bucket, call.key, call.query["uploadId"], number, call.body.expected(), aiter(call.body)
     )
-    return Answer(200, {"ETag": fields.quoted(part.etag), **fields.of_checksums(part.checksums)})
+    return Answer(200, {"ETag": fields.quoted(part.etag), **fields.of_checksums(_own_checksum(part.checksums))})
+
+
+def demand_part_number(call: Call) -> int:
+    """The partNumber, which must be given. Raises Refusal (InvalidArgument)."""
+    number = call.part_number()
+    if number is None:
+        raise Refusal("InvalidArgument", "uploadId needs partNumber.", ArgumentName="partNumber")
+    return number
+
+
+def checksum_items(checksums: Mapping[str, str], kind: str | None = None) -> list[xml.Item]:
+    """Checksums as elements, with their type where there are any."""
+    items: list[xml.Item] = [(f"Checksum{name}", value) for name, value in checksums.items()]
+    return [*items, ("ChecksumType", kind if items else None)]
+
+
+def _own_checksum(checksums: Mapping[str, str]) -> dict[str, str]:
+    """The one checksum of a part that is shown: what the client gave, else the one that was computed anyway."""
+    return dict(sorted(checksums.items(), key=lambda item: item[0] == DEFAULT)[:1])
 
 
 async def list_parts(call: Call) -> Answer:
@@ -64,7 +84,8 @@ async def list_parts(call: Call) -> Answer:
         call.caller, call.bucket, call.key, call.query["uploadId"], marker=marker, max_parts=limit
     )
     owner = owner_items(page.upload.owner)
-    parts: list[xml.Item] = [("Part", _part(part)) for part in page.parts]
+    shown = page.upload.checksum_algorithm
+    parts: list[xml.Item] = [("Part", _part(part, shown)) for part in page.parts]
     return xml_answer(
         "ListPartsResult",
         [
@@ -87,19 +108,18 @@ async def list_parts(call: Call) -> Answer:
 
 async def complete_upload(call: Call) -> Answer:
     """CompleteMultipartUpload. Checking may take long, so the client is kept waiting inside the 200."""
-    root = xml.parse(await call.body.read(MAX_BODY), "CompleteMultipartUpload")
+    root = xml.parse(await call.body.read(MAX_BODY, of_object=True), "CompleteMultipartUpload")
     parts = [_completed(element) for element in root.all("Part")]
     if not parts or len(parts) > MAX_PARTS:
         raise xml.malformed()
-    size = call.headers.get("x-amz-mp-object-size", "")
+    whole = _whole(call)
 
     async def completed() -> bytes:
         info = await call.service.uploads.complete(
             call.caller, call.bucket, call.key, call.query["uploadId"], parts,
             conditions=fields.write_conditions(call.headers),
-            expected_size=int(size) if size.isascii() and size.isdigit() else None,
+            whole=whole,
         )  # fmt: skip
-        checksums: list[xml.Item] = [(f"Checksum{name}", value) for name, value in info.checksums.items()]
         return xml.element(
             "CompleteMultipartUploadResult",
             [
@@ -107,8 +127,7 @@ async def complete_upload(call: Call) -> Answer:
                 ("Bucket", call.bucket),
                 ("Key", call.key),
                 ("ETag", fields.quoted(info.etag)),
-                *checksums,
-                ("ChecksumType", info.checksum_type if checksums else None),
+                *checksum_items(info.checksums, info.checksum_type),
             ],
         )
 
@@ -164,6 +183,16 @@ def _checksum_choice(call: Call) -> tuple[str | None, str | None]:
     return (algorithm.name if algorithm else None), kind
 
 
+def _whole(call: Call) -> Whole:
+    """What the headers of CompleteMultipartUpload say of the object. Raises Refusal (InvalidRequest)."""
+    size = call.headers.get("x-amz-mp-object-size", "")
+    kind = call.headers.get("x-amz-checksum-type")
+    if (size and not (size.isascii() and size.isdigit())) or (kind is not None and kind not in CHECKSUM_TYPES):
+        raise Refusal("InvalidRequest", "Value for x-amz-checksum-type or x-amz-mp-object-size header is invalid.")
+    checksums = {name: call.headers[row.header] for name, row in ALGORITHMS.items() if row.header in call.headers}
+    return Whole(size=int(size) if size else None, checksums=checksums, checksum_type=kind)
+
+
 def _completed(element: xml.Element) -> CompletedPart:
     number = element.require("PartNumber").strip()
     if not (number.isascii() and number.isdigit() and len(number) <= 6):
@@ -172,13 +201,14 @@ def _completed(element: xml.Element) -> CompletedPart:
     return CompletedPart(number=int(number), etag=element.require("ETag").strip(), checksums=checksums)
 
 
-def _part(part: PartInfo) -> list[xml.Item]:
+def _part(part: PartInfo, algorithm: str | None) -> list[xml.Item]:
+    """A part of a listing, with the checksum that its upload chose."""
     return [
         ("PartNumber", part.number),
         ("LastModified", iso8601(part.last_modified)),
         ("ETag", fields.quoted(part.etag)),
         ("Size", part.size),
-        *((f"Checksum{name}", value) for name, value in part.checksums.items()),
+        *((f"Checksum{name}", value) for name, value in part.checksums.items() if name == algorithm),
     ]
 
 
