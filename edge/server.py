@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
@@ -37,6 +38,7 @@ SLOW_READER = 60.0  # seconds a client may take for one block
 REPORT = 1.0  # seconds between reports to the keeper
 FIRST_CONNECT = 10.0  # seconds to wait for the keeper before accepting requests without it
 _HEADERS = 100  # the most header lines
+_HIGH = re.compile(rb"[\x80-\xff]")
 
 log = structlog.get_logger()
 
@@ -80,6 +82,8 @@ class Connection(web.RequestHandler):
         """Pass on to the parser; while a head is incomplete, its size and time are bounded."""
         if self._current_request is None and not self._messages:
             self._await_head()
+            if not self._head_size:
+                data = _escaped_target(data)
             self._head_size += len(data)
         super().data_received(data)
         if self._messages or self._current_request is not None:
@@ -188,6 +192,12 @@ class Server(web.Server):
         return address
 
 
+def _escaped_target(data: bytes) -> bytes:
+    """A head whose request line holds raw UTF-8, as some clients send it, with the escapes that it stands for."""
+    line, end, rest = data.partition(b"\r\n")
+    return data if line.isascii() else _HIGH.sub(lambda octet: b"%%%02X" % octet[0][0], line) + end + rest
+
+
 def _request(raw: web.BaseRequest, max_url: int) -> Request:
     """The request with its target as sent (RFC 9112 §3.2). Raises Malformed."""
     target = raw.raw_path
@@ -209,7 +219,8 @@ def _request(raw: web.BaseRequest, max_url: int) -> Request:
 
 def _response(given: Reply, method: str) -> web.StreamResponse:
     """aiohttp's form of a reply. A body that is in memory goes out together with its head."""
-    headers = CIMultiDict((*given.headers, ("Server", "facet")))
+    closing = (("Connection", "close"),) if given.close else ()
+    headers = CIMultiDict((*given.headers, ("Server", "facet"), *closing))
     response: web.StreamResponse
     if isinstance(given.body, Held) and method != "HEAD":
         response = web.Response(status=given.status, headers=headers, body=given.body.data[given.start : given.stop])
@@ -246,6 +257,7 @@ async def _send(raw: web.BaseRequest, response: web.StreamResponse, given: Reply
 
 async def serve(settings: Settings, index: int) -> None:
     """Run server process number `index` until SIGTERM or SIGINT. Raises StartError."""
+    stopping = stop_signal()
     async with AsyncExitStack() as stack:
         sock = bind(settings.edge.listen, "edge.listen", shared=True)
         stack.callback(sock.close)
@@ -263,7 +275,7 @@ async def serve(settings: Settings, index: int) -> None:
         listener = await asyncio.get_running_loop().create_server(server, sock=sock, backlog=1024)
         announce("edge", url=f"http://{bound_address(sock)}")
         log.info("the edge is ready", listen=bound_address(sock))
-        await stop_signal()
+        await stopping.wait()
         log.info("the edge drains")
         listener.close()
         server.pre_shutdown()

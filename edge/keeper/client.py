@@ -24,7 +24,7 @@ from edge.message import BodyBroken
 from edge.policy.negotiate import AcceptClass
 from edge.policy.variant import Variant
 
-KEEPER_WAIT = 5.0  # seconds a request waits for a keeper that is away
+KEEPER_WAIT = 10.0  # seconds a request waits for a keeper that is away
 _ASKINGS = 2  # how often a request is asked at most: one that kills keepers must not go on doing so
 _BACKOFF = (0.05, 0.1, 0.2, 0.5, 1.0)  # seconds between attempts to reach it
 _READ = 256 * 1024  # bytes of a growing file that are read at once

@@ -36,7 +36,7 @@ from edge.policy.sites import Site
 from edge.upstream.http import UpstreamAnswer, UpstreamFailed
 from wire.fields import combine
 
-UNSHARED_MEMORY = 120.0  # seconds for which an asset whose answer may not be shared is asked for without a flight
+UNSHARED_MEMORY = 30.0  # seconds for which an asset whose answer may not be shared is asked for without a flight
 _UNSHARED_LIMIT = 10_000
 _CLAIM_WAIT = 1.0  # seconds that an answer which may not be shared waits for somebody to take it
 
@@ -120,7 +120,7 @@ class Assets:
         self._metrics = metrics
         self._clock = clock
         self._flights: Flights[tuple[bytes, int], SourceFlight] = Flights()
-        self._unshared: dict[bytes, float] = {}
+        self._unshared: dict[bytes, tuple[float, Detail]] = {}
 
     def usable(self, site: Site, path: str) -> AssetRecord | None:
         """The stored record, if it may be used without asking anybody."""
@@ -137,7 +137,8 @@ class Assets:
 
     def is_unshared(self, site: Site, path: str) -> bool:
         """Whether the last answer for this asset could not be shared, so that waiting for a flight is in vain."""
-        return self._unshared.get(asset_key(site, path), 0.0) > self._clock()
+        until, _ = self._unshared.get(asset_key(site, path), (0.0, None))
+        return self._clock() < until
 
     @asynccontextmanager
     async def alone(self, site: Site, path: str) -> AsyncIterator[Unshared]:
@@ -145,11 +146,9 @@ class Assets:
         key = asset_key(site, path)
         asked = self._clock()
         async with self._upstreams.ask(site, path, {}) as answer:
-            draft = self._draft(site, path, key, 0, answer, asked)
-            detail = not_storable(answer.status, combine(answer.headers.items()))
-            if detail is None:
-                self._unshared.pop(key, None)
-            yield Unshared(draft, answer, detail or Detail.UNCACHEABLE)
+            _, known = self._unshared.get(key, (0.0, Detail.UNCACHEABLE))
+            detail = not_storable(answer.status, combine(answer.headers.items())) or known
+            yield Unshared(self._draft(site, path, key, 0, answer, asked), answer, detail)
 
     def forget(self, record: AssetRecord) -> None:
         """The body of a record is gone or damaged: fetch it anew."""
@@ -197,7 +196,7 @@ class Assets:
             raise
         if record.source is None:
             return Landed(record, forward, status)
-        return Landed(await self._keep(site, record), forward, status, stored=True)
+        return Landed(await self._probed(site, record), forward, status, stored=True)
 
     async def _confirmed(
         self, site: Site, old: AssetRecord, epoch: int, answer: UpstreamAnswer, asked: float
@@ -207,7 +206,8 @@ class Assets:
         headers = combine(answer.headers.items())
         lifetimes = Lifetimes.of(site, self._edge)
         record = freshened(old, site, lifetimes, epoch, headers, asked=asked, answered=self._clock())
-        return Landed(await self._keep(site, record), Forward.STALE, 304, stored=True)
+        self._records.put_asset(record)
+        return Landed(await self._probed(site, record), Forward.STALE, 304, stored=True)
 
     async def _take(self, flight: SourceFlight, draft: AssetRecord, answer: UpstreamAnswer) -> AssetRecord:
         """Store the body, or hand the answer to one waiter where it may not or cannot be kept."""
@@ -225,7 +225,7 @@ class Assets:
                     raise UpstreamFailed(Detail.DISK_FULL, f"the body could not be stored: {error}") from None
                 detail = Detail.DISK_FULL
         unshared = Unshared(draft, answer, detail)
-        self._remember_unshared(draft.key)
+        self._remember_unshared(draft.key, detail)
         flight.announce(unshared)
         await unshared.done()
         return draft
@@ -233,23 +233,27 @@ class Assets:
     async def _store(
         self, flight: SourceFlight, draft: AssetRecord, answer: UpstreamAnswer, writer: BodyWriter
     ) -> AssetRecord:
+        """Write the body, telling who waits; of its end they learn when it is stored and will be found."""
         digest = blake3()
         async for block in answer.blocks():
             writer.write(block)
             if not draft.source_id:
                 digest.update(block)
-            flight.grew(len(block))
-        self._metrics.fills.labels(draft.site, "stored").inc()
-        self._metrics.fill_bytes.labels(draft.site).inc(flight.length)
+            if writer.written != answer.length:
+                flight.grew(writer.written)
         if not draft.source_id:
             draft = identified(draft, source_id(None, draft.key, digest.hexdigest()))
-        return msgspec.structs.replace(draft, source=writer.commit(source_key(draft.source_id)))
+        record = msgspec.structs.replace(draft, source=writer.commit(source_key(draft.source_id)))
+        self._records.put_asset(record)
+        flight.grew(writer.written)
+        self._metrics.fills.labels(draft.site, "stored").inc()
+        self._metrics.fill_bytes.labels(draft.site).inc(writer.written)
+        return record
 
-    async def _keep(self, site: Site, record: AssetRecord) -> AssetRecord:
-        """Store the record, together with what its body is if that matters here."""
+    async def _probed(self, site: Site, record: AssetRecord) -> AssetRecord:
+        """The record with what its body is, where that matters."""
         if record.status == 200 and site.behaviour.renders and record.facts is None:
             return await self._probes.join(record).task
-        self._records.put_asset(record)
         return record
 
     def _draft(
@@ -278,7 +282,7 @@ class Assets:
             return False
         return record.epoch == self._epochs.current(purge_subject(site, record.path))
 
-    def _remember_unshared(self, key: bytes) -> None:
+    def _remember_unshared(self, key: bytes, detail: Detail) -> None:
         if len(self._unshared) >= _UNSHARED_LIMIT:
             self._unshared.clear()
-        self._unshared[key] = self._clock() + UNSHARED_MEMORY
+        self._unshared[key] = (self._clock() + UNSHARED_MEMORY, detail)

@@ -84,9 +84,9 @@ class StreamFlight(Flight[Landing], Generic[Head, Landing]):
         if not self._head.done():
             self._head.set_result(head)
 
-    def grew(self, size: int) -> None:
-        """The body is `size` bytes longer."""
-        self.length += size
+    def grew(self, length: int) -> None:
+        """The body is `length` bytes long now."""
+        self.length = length
         self._move()
 
     async def head(self, deadline: float) -> Head | None:

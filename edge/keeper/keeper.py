@@ -32,10 +32,10 @@ from edge.keeper.probes import Probes
 from edge.keeper.purge import Purger
 from edge.keeper.renderings import Renderings
 from edge.keeper.rooms import Rooms
-from edge.keeper.session import Session
+from edge.keeper.session import Sessions
 from edge.keeper.stopping import cancelled, stop_signal
 from edge.keeper.upstreams import DEFAULT_ORIGIN, Upstreams
-from edge.policy.sites import Sites
+from edge.policy.sites import Site, Sites
 from edge.render.pool import RendererPool
 from edge.upstream.bucket import KeyFile
 from edge.upstream.http import HttpClient, UpstreamFailed
@@ -47,6 +47,7 @@ log = structlog.get_logger()
 
 async def keep(settings: Settings) -> None:
     """Run the keeper of this node until SIGTERM or SIGINT. Raises StartError."""
+    stopping = stop_signal()
     async with AsyncExitStack() as stack:
         admin_socket = bind(settings.edge.admin, "edge.admin")
         metrics = Metrics()
@@ -85,13 +86,15 @@ async def keep(settings: Settings) -> None:
         session = await stack.enter_async_context(aiohttp.ClientSession())
         follower = _follow(settings, key_file, session, purger, epochs, metrics)
         await stack.enter_async_context(cancelled(purger.run(), follower))
-        server = await _listen(settings, rooms)
+        sessions = Sessions(rooms)
+        stack.push_async_callback(sessions.close)
+        server = await _listen(settings, sessions)
         stack.callback(server.close)
         runner = web.AppRunner(
             admin_app(
                 metrics=metrics,
                 purger=purger,
-                match=lambda host, path: sites.match(host, path.partition("?")[0]),
+                match=lambda host, target: _source(sites, host, target),
                 named=sites.named,
                 ready=lambda: None,
             ),
@@ -102,7 +105,7 @@ async def keep(settings: Settings) -> None:
         await web.SockSite(runner, admin_socket).start()
         announce("keeper", admin=f"http://{bound_address(admin_socket)}")
         log.info("the keeper is ready", disk_used=ledger.used)
-        await stop_signal()
+        await stopping.wait()
         log.info("the keeper stops")
 
 
@@ -136,16 +139,12 @@ def _open_stores(settings: Settings, metrics: Metrics) -> tuple[Ledger, RecordSt
     return ledger, records
 
 
-async def _listen(settings: Settings, rooms: Rooms) -> asyncio.Server:
+async def _listen(settings: Settings, sessions: Sessions) -> asyncio.Server:
     """Answer server processes on the keeper's socket; one that a killed keeper left is replaced."""
     path = settings.edge_data / "keeper.sock"
     path.unlink(missing_ok=True)
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await Session(rooms, reader, writer).run()
-
     with unix_address(path) as address:
-        server = await asyncio.start_unix_server(serve, str(address))
+        server = await asyncio.start_unix_server(sessions.accept, str(address))
     path.chmod(0o600)
     return server
 
@@ -177,3 +176,14 @@ async def _follow(
         clock=time.time,
         jitter=random.random,
     ).run()
+
+
+def _source(sites: Sites, host: str, target: str) -> tuple[Site, str] | None:
+    """The site and the source's name within it that a URL is about."""
+    raw_path, _, raw_query = target.partition("?")
+    matched = sites.match(host, raw_path)
+    if matched is None:
+        return None
+    site, within = matched
+    path = site.source_path(within, raw_query)
+    return None if path is None else (site, path)

@@ -23,6 +23,26 @@ from edge.upstream.http import UpstreamAnswer
 log = structlog.get_logger()
 
 
+class Sessions:
+    """All server processes of the node."""
+
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
+        self._running: set[asyncio.Task[None]] = set()
+
+    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve a new connection."""
+        task = asyncio.create_task(Session(self._rooms, reader, writer).run())
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def close(self) -> None:
+        """End every session."""
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+
 class Session:
     """One connection of a server process."""
 

@@ -9,13 +9,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 
-async def stop_signal() -> None:
-    """Wait for SIGTERM or SIGINT."""
-    loop = asyncio.get_running_loop()
+def stop_signal() -> asyncio.Event:
+    """Set at SIGTERM or SIGINT, which end the process no more by themselves."""
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    await stopping.wait()
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    return stopping
 
 
 @asynccontextmanager

@@ -20,7 +20,9 @@ class WebSource:
         self._client = client
         parts = urlsplit(url)
         self._base = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-        self._headers = own_headers(host or parts.netloc.rpartition("@")[2]) | {"X-Forwarded-Proto": proto}
+        # One representation for all clients: codings are the edge's own business.
+        asked = {"X-Forwarded-Proto": proto, "Accept-Encoding": "identity"}
+        self._headers = own_headers(host or parts.netloc.rpartition("@")[2]) | asked
 
     def request(
         self, method: str, target: str, headers: Mapping[str, str]

@@ -90,9 +90,7 @@ class Origin:
         """Write an event to the feed."""
         position = len(self._events) + 1
         with self._published:
-            self._events.append(
-                FeedEvent(position=position, time=time.time(), kind=kind, bucket=bucket, key=key)
-            )
+            self._events.append(FeedEvent(position=position, time=time.time(), kind=kind, bucket=bucket, key=key))
             self._published.notify_all()
 
     def count(self, target: str, method: str = "GET") -> int:

@@ -24,7 +24,9 @@ from tests.edge.dialogue.origin import Origin
 PATIENCE = 30.0
 _EDGE_ALONE = "from edge.commands import edge; edge(prog_name='facet edge')"  # without the origin's code
 CHROME = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"
-SAFARI = "image/webp,image/avif,image/jxl,image/heic,image/heic-sequence,video/*;q=0.8,image/png,image/svg+xml,image/*;q=0.8"
+SAFARI = (
+    "image/webp,image/avif,image/jxl,image/heic,image/heic-sequence,video/*;q=0.8,image/png,image/svg+xml,image/*;q=0.8"
+)
 WEBP = "image/webp,*/*"
 
 
@@ -59,10 +61,10 @@ class Process:
         self._process.kill()
         self._process.wait(PATIENCE)
 
-    def stop(self) -> int:
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
         """End it as the supervisor does; its exit status."""
         if self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
+            self._process.send_signal(number)
         return self._process.wait(PATIENCE)
 
 
@@ -114,6 +116,7 @@ class Stage:
             epochs.close()
 
     def restart_keeper(self) -> None:
+        """Start another keeper, as the supervisor does."""
         self.keeper = Process(self.settings, self.log, "keep")
 
     def get(self, target: str, **fields: str) -> Answer:
@@ -125,13 +128,20 @@ class Stage:
     def events(self, event: str, path: str | None = None) -> list[dict[str, Any]]:
         """Lines of the processes' logs."""
         lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
-        return [
-            line for line in lines if line.get("event") == event and (path is None or line.get("path") == path)
-        ]
+        return [line for line in lines if line.get("event") == event and (path is None or line.get("path") == path)]
 
     def renders(self, path: str | None = None) -> int:
         """How many renderings were made, by the render log."""
         return len(self.events("rendered", path))
+
+    def access(self, target: str) -> list[dict[str, Any]]:
+        """The access log's lines about a target."""
+        lines = [json.loads(line) for line in self.log.read_text().splitlines() if '"access":true' in line]
+        return [line for line in lines if line["target"] == target]
+
+    def memory(self) -> int:
+        """Bytes of memory that keeper and server processes hold, together."""
+        return sum(_resident(process.pid) for process in (self.keeper, *self.servers))
 
     def disk_used(self) -> int:
         """Bytes of the files in the disk tier, temporaries included."""
@@ -158,6 +168,11 @@ def stage(folder: Path, settings: dict[str, Any] | None = None, servers: int = 1
             playing.close()
     finally:
         origin.close()
+
+
+def _resident(pid: int) -> int:
+    fields = Path(f"/proc/{pid}/status").read_text().split()
+    return int(fields[fields.index("VmRSS:") + 1]) * 1024
 
 
 def until(condition: Callable[[], object], failure: str, patience: float = PATIENCE) -> None:

@@ -106,7 +106,9 @@ def test_a_rendering_that_is_not_smaller_yields_to_its_source_once_and_for_all(e
     assert edge.renders("/media/noise.jpg") == made
 
 
-@pytest.mark.parametrize("query", ["w=-1", "w=99999999", "format=exe", "w=10&w=20", "quality=0", "fit=stretch", "dpr=x"])
+@pytest.mark.parametrize(
+    "query", ["w=-1", "w=99999999", "format=exe", "w=10&w=20", "quality=0", "fit=stretch", "dpr=x"]
+)
 def test_a_bad_parameter_is_400_and_says_what_is_allowed(edge: Stage, query: str) -> None:
     answer = edge.get(f"/media/any.jpg?{query}")
     assert answer.status == 400
