@@ -11,7 +11,7 @@ The rules of this file:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Protocol, TypeVar
 
@@ -20,6 +20,7 @@ from origin.catalog.rows import (
     BucketRow,
     EventRow,
     KeyRow,
+    Lock,
     ManifestRow,
     NewBlob,
     NewVersion,
@@ -41,6 +42,14 @@ class CatalogError(Exception):
 
 class CatalogFull(CatalogError):
     """No space for the catalog. Later writes may succeed."""
+
+
+class CatalogReadOnly(CatalogError):
+    """The catalog takes no changes now, such as on a file system that was remounted after an error."""
+
+
+class CatalogBusy(CatalogError):
+    """The catalog is short of something that passes (file handles, memory): trying again soon helps."""
 
 
 class CatalogBroken(CatalogError):
@@ -89,6 +98,12 @@ class Buckets(Protocol):
 
     def set_acl(self, number: int, acl: str) -> None: ...
 
+    def set_versioning(self, number: int, state: str) -> None:
+        """Set `BucketRow.versioning`."""
+
+    def with_setting(self, name: str) -> list[BucketRow]:
+        """Every bucket that has that setting."""
+
     def set_setting(self, number: int, name: str, document: str | None) -> None:
         """Set one of `BucketRow.settings`, or with None forget it."""
 
@@ -116,6 +131,18 @@ class Versions(Protocol):
         """Remove a version; the one before it becomes the latest. Its reference is the caller's to release."""
 
     def set_acl(self, sequence: int, acl: str) -> None: ...
+
+    def set_tags(self, sequence: int, tags: Mapping[str, str]) -> None: ...
+
+    def set_lock(self, sequence: int, lock: Lock) -> None: ...
+
+    def history(
+        self, bucket: int, start: bytes, stop: bytes | None, below: int | None = None
+    ) -> Generator[VersionRow, None, None]:
+        """Versions and delete markers with start ≤ key < stop, by key, the newest of a key first.
+
+        Of the key `start` only those with sequences under `below`. Close it when done early.
+        """
 
     def live(self, bucket: int, start: bytes, stop: bytes | None) -> Generator[VersionRow, None, None]:
         """The latest versions that are no delete markers, with start ≤ key < stop, by key.

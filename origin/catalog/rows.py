@@ -7,7 +7,7 @@ manifest and blob numbers are the catalog's own and mean nothing outside it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 
 
@@ -36,7 +36,10 @@ class KeyRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BucketRow:
-    """A bucket. `settings` are documents by name: policy, cors and whatever else a bucket can be set to."""
+    """A bucket. `settings` are documents by name: policy, cors and whatever else a bucket can be set to.
+
+    `versioning` is never, enabled or suspended; once it was enabled it is never "never" again.
+    """
 
     number: int
     name: str
@@ -44,6 +47,7 @@ class BucketRow:
     created: float
     acl: str
     region: str
+    versioning: str
     settings: Mapping[str, str]
 
 
@@ -56,6 +60,21 @@ class Described:
     metadata: Mapping[str, str]
     acl: str
     storage_class: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lock:
+    """What keeps a version from being removed. `mode` and `until` (seconds since 1970) come together.
+
+    `hold` is None where a legal hold was never set: on and off are both answers that somebody gave.
+    """
+
+    mode: str | None = None
+    until: float | None = None
+    hold: bool | None = None
+
+
+UNLOCKED = Lock()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +92,8 @@ class NewVersion:
     seal_id: bytes
     digests: bytes
     marker: bool = False
+    tags: Mapping[str, str] = field(default_factory=dict)
+    lock: Lock = UNLOCKED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +114,8 @@ class VersionRow:
     size: int
     seal_id: bytes
     digests: bytes
+    tags: Mapping[str, str]
+    lock: Lock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +207,8 @@ class UploadRow:
     generation: int
     manifest: int | None
     sequence: int | None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    lock: Lock = UNLOCKED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

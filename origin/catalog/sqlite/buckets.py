@@ -8,7 +8,7 @@ from origin.catalog.rows import BucketRow, EventRow
 from origin.catalog.sqlite.sql import Table, owner, unpack
 
 _BUCKETS = """
-    SELECT b.number, b.name, b.created, b.acl, b.region, b.settings, o.id, o.name, o.display
+    SELECT b.number, b.name, b.created, b.acl, b.region, b.settings, b.versioning, o.id, o.name, o.display
     FROM buckets b JOIN owners o ON o.id = b.owner
 """
 
@@ -21,7 +21,8 @@ def _bucket(row: tuple[Any, ...]) -> BucketRow:
         acl=row[3],
         region=row[4],
         settings=unpack(row[5]),
-        owner=owner(row, 6),
+        versioning=row[6],
+        owner=owner(row, 7),
     )
 
 
@@ -40,6 +41,13 @@ class Buckets(Table):
 
     def set_acl(self, number: int, acl: str) -> None:
         self._run("UPDATE buckets SET acl = ? WHERE number = ?", (acl, number))
+
+    def set_versioning(self, number: int, state: str) -> None:
+        self._run("UPDATE buckets SET versioning = ? WHERE number = ?", (state, number))
+
+    def with_setting(self, name: str) -> list[BucketRow]:
+        rows = self._run(_BUCKETS + "WHERE json_extract(b.settings, ?) IS NOT NULL ORDER BY b.number", (f'$."{name}"',))
+        return [_bucket(row) for row in rows]
 
     def set_setting(self, number: int, name: str, document: str | None) -> None:
         # A merge patch (RFC 7396) takes a null as "remove".

@@ -127,6 +127,13 @@ STEPS: tuple[str, ...] = (
     CREATE INDEX blobs_by_verification ON blobs (ifnull(verified_at, 0)) WHERE state < 2;
     CREATE INDEX blobs_flagged ON blobs (number) WHERE flagged = 1;
     """,
+    """
+    CREATE UNIQUE INDEX versions_by_id ON versions (bucket, key, version_id);
+    ALTER TABLE uploads ADD COLUMN tags TEXT NOT NULL DEFAULT '{}';
+    ALTER TABLE uploads ADD COLUMN lock_mode TEXT;
+    ALTER TABLE uploads ADD COLUMN lock_until REAL;
+    ALTER TABLE uploads ADD COLUMN legal_hold INTEGER NOT NULL DEFAULT 0;
+    """,
 )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import apsw
 import orjson
 
-from origin.catalog.rows import OwnerRow
+from origin.catalog.rows import Lock, OwnerRow
 
 
 class Table:
@@ -38,6 +38,20 @@ def pack(value: Mapping[str, str] | tuple[Any, ...]) -> str:
 def unpack(text: str) -> Any:
     """What `pack` made."""
     return orjson.loads(text)
+
+
+# A legal hold that was never set is 0, so that the column's default means it.
+_HOLDS: tuple[bool | None, ...] = (None, True, False)
+
+
+def lock(row: tuple[Any, ...], at: int) -> Lock:
+    """The lock in three columns of a row: mode, until, legal hold."""
+    return Lock(mode=row[at], until=row[at + 1], hold=_HOLDS[row[at + 2]])
+
+
+def lock_columns(lock: Lock) -> tuple[str | None, float | None, int]:
+    """A lock as three columns hold it."""
+    return lock.mode, lock.until, _HOLDS.index(lock.hold)
 
 
 def owner(row: tuple[Any, ...], at: int) -> OwnerRow:

@@ -54,6 +54,29 @@ class SqliteTables:
         self.backups = Backups(connection)
 
 
+def _harmless(error: apsw.Error) -> bool:
+    """True where a failed commit wrote no more than a part of itself to the log.
+
+    SQLite counts a commit only after all of it is written and synced; what a failed write left in the log is
+    overwritten by the next commit. After a failed sync nobody knows.
+    """
+    kinds = (apsw.FullError, apsw.BusyError, apsw.ReadOnlyError, apsw.CantOpenError)
+    return isinstance(error, kinds) or error.extendedresult == apsw.SQLITE_IOERR_WRITE
+
+
+def _translated(error: apsw.Error) -> CatalogError:
+    match error:
+        case apsw.FullError():
+            return CatalogFull("no space for the catalog")
+        case apsw.ReadOnlyError():
+            return CatalogReadOnly("the catalog is read-only")
+        case apsw.CantOpenError() | apsw.NoMemError() | apsw.BusyError():
+            return CatalogBusy(str(error))
+        case apsw.IOError() if error.extendedresult == apsw.SQLITE_IOERR_WRITE:
+            return _unwritten(error)
+    return CatalogError(str(error))
+
+
 class _Engine:
     """writer.Engine."""
 
@@ -80,9 +103,9 @@ class _Engine:
     def commit(self) -> None:
         try:
             self._connection.execute("COMMIT")
-        except (apsw.FullError, apsw.BusyError):
-            raise
         except apsw.Error as error:
+            if _harmless(error):
+                raise
             raise CatalogBroken(f"a commit failed ({error}); nothing is written until a restart") from error
 
     def rollback(self) -> None:
@@ -93,9 +116,7 @@ class _Engine:
                 self._connection.execute("ROLLBACK")
 
     def translate(self, error: BaseException) -> BaseException:
-        if isinstance(error, apsw.FullError):
-            return CatalogFull("no space for the catalog")
-        return CatalogError(str(error)) if isinstance(error, apsw.Error) else error
+        return _translated(error) if isinstance(error, apsw.Error) else error
 
     def close(self) -> None:
         self._connection.close()
@@ -132,15 +153,15 @@ class SqliteCatalog:
         self._writer.on_commit(listener)
 
     def read(self, function: Callable[[Tables], T]) -> T:
-        connection, tables = self._reader()
         try:
+            connection, tables = self._reader()
             connection.execute("BEGIN")
             try:
                 return function(tables)
             finally:
                 connection.execute("ROLLBACK")
         except apsw.Error as error:
-            raise CatalogError(str(error)) from error
+            raise _translated(error) from error
 
     def _reader(self) -> tuple[apsw.Connection, Tables]:
         """This thread's connection for reading."""

@@ -6,11 +6,12 @@ from collections.abc import Generator
 from typing import Any
 
 from origin.catalog.rows import Described, PartRow, UploadRow, UploadState
-from origin.catalog.sqlite.sql import Table, owner, pack, unpack
+from origin.catalog.sqlite.sql import Table, lock, lock_columns, owner, pack, unpack
 
 _UPLOADS = """
     SELECT u.id, u.bucket, u.key, u.created, u.content_type, u.headers, u.metadata, u.acl, u.storage_class,
-        u.checksum_algorithm, u.checksum_type, u.state, u.generation, u.manifest, u.sequence, o.id, o.name, o.display
+        u.checksum_algorithm, u.checksum_type, u.state, u.generation, u.manifest, u.sequence, u.tags, u.lock_mode,
+        u.lock_until, u.legal_hold, o.id, o.name, o.display
     FROM uploads u JOIN owners o ON o.id = u.owner
 """
 
@@ -34,7 +35,9 @@ def _upload(row: tuple[Any, ...]) -> UploadRow:
         generation=row[12],
         manifest=row[13],
         sequence=row[14],
-        owner=owner(row, 15),
+        tags=unpack(row[15]),
+        lock=lock(row, 16),
+        owner=owner(row, 19),
     )
 
 
@@ -45,7 +48,8 @@ class Uploads(Table):
         described = upload.described
         self._run(
             "INSERT INTO uploads (id, bucket, key, owner, created, content_type, headers, metadata, acl, storage_class,"
-            " checksum_algorithm, checksum_type, state, generation) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " checksum_algorithm, checksum_type, state, generation, tags, lock_mode, lock_until, legal_hold)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 upload.id,
                 upload.bucket,
@@ -61,6 +65,8 @@ class Uploads(Table):
                 upload.checksum_type,
                 int(upload.state),
                 upload.generation,
+                pack(upload.tags),
+                *lock_columns(upload.lock),
             ),
         )
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from typing import Any
 
-from origin.catalog.rows import Described, NewVersion, VersionRow
-from origin.catalog.sqlite.sql import Table, owner, pack, unpack
+from origin.catalog.rows import Described, Lock, NewVersion, VersionRow
+from origin.catalog.sqlite.sql import Table, lock, lock_columns, owner, pack, unpack
 
 _VERSIONS = """
     SELECT v.sequence, v.bucket, v.key, v.version_id, v.latest, v.marker, v.created, v.content_type, v.headers,
         v.metadata, v.acl, v.storage_class, v.manifest, v.size, v.seal_id, v.digests, m.identity,
-        o.id, o.name, o.display
+        v.tags, v.lock_mode, v.lock_until, v.legal_hold, o.id, o.name, o.display
     FROM versions v LEFT JOIN manifests m ON m.number = v.manifest JOIN owners o ON o.id = v.owner
 """
 
@@ -37,7 +37,9 @@ def _version(row: tuple[Any, ...]) -> VersionRow:
         seal_id=row[14],
         digests=row[15],
         identity=row[16] or b"",
-        owner=owner(row, 17),
+        tags=unpack(row[17] or "{}"),
+        lock=lock(row, 18),
+        owner=owner(row, 21),
     )
 
 
@@ -57,8 +59,8 @@ class Versions(Table):
         described = version.described
         self._run(
             "INSERT INTO versions (sequence, bucket, key, version_id, latest, marker, owner, created, content_type,"
-            " headers, metadata, acl, storage_class, manifest, size, seal_id, digests)"
-            " VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " headers, metadata, acl, storage_class, manifest, size, seal_id, digests, tags, lock_mode, lock_until,"
+            " legal_hold) VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 sequence,
                 version.bucket,
@@ -76,6 +78,8 @@ class Versions(Table):
                 version.size,
                 version.seal_id,
                 version.digests,
+                pack(version.tags) if version.tags else None,
+                *lock_columns(version.lock),
             ),
         )
 
@@ -95,13 +99,34 @@ class Versions(Table):
     def set_acl(self, sequence: int, acl: str) -> None:
         self._run("UPDATE versions SET acl = ? WHERE sequence = ?", (acl, sequence))
 
+    def set_tags(self, sequence: int, tags: Mapping[str, str]) -> None:
+        self._run("UPDATE versions SET tags = ? WHERE sequence = ?", (pack(tags) if tags else None, sequence))
+
+    def set_lock(self, sequence: int, lock: Lock) -> None:
+        self._run(
+            "UPDATE versions SET lock_mode = ?, lock_until = ?, legal_hold = ? WHERE sequence = ?",
+            (*lock_columns(lock), sequence),
+        )
+
+    def history(
+        self, bucket: int, start: bytes, stop: bytes | None, below: int | None = None
+    ) -> Generator[VersionRow, None, None]:
+        if below is not None:
+            older = "WHERE v.bucket = ? AND v.key = ? AND v.sequence < ? ORDER BY v.sequence DESC"
+            yield from self._scan("versions_of_key", older, (bucket, start, below))
+            start += b"\0"
+        bound, values = ("", (bucket, start)) if stop is None else (" AND v.key < ?", (bucket, start, stop))
+        every = f"WHERE v.bucket = ? AND v.key >= ?{bound} ORDER BY v.key, v.sequence DESC"
+        yield from self._scan("versions_of_key", every, values)
+
     def live(self, bucket: int, start: bytes, stop: bytes | None) -> Generator[VersionRow, None, None]:
         bound, values = ("", (bucket, start)) if stop is None else (" AND v.key < ?", (bucket, start, stop))
-        cursor = self._run(
-            _VERSIONS.replace("FROM versions v", "FROM versions v INDEXED BY live_keys")
-            + f"WHERE v.latest = 1 AND v.marker = 0 AND v.bucket = ? AND v.key >= ?{bound} ORDER BY v.key",
-            values,
-        )
+        alive = f"WHERE v.latest = 1 AND v.marker = 0 AND v.bucket = ? AND v.key >= ?{bound} ORDER BY v.key"
+        yield from self._scan("live_keys", alive, values)
+
+    def _scan(self, index: str, where: str, values: tuple[Any, ...]) -> Generator[VersionRow, None, None]:
+        """The rows of a condition in the order of an index, one by one; closed with its consumer."""
+        cursor = self._run(_VERSIONS.replace("FROM versions v", f"FROM versions v INDEXED BY {index}") + where, values)
         try:
             for row in cursor:
                 yield _version(row)

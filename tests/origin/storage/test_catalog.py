@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import apsw
 import pytest
 
 from origin.catalog.contract import Catalog, CatalogBroken, CatalogError, Tables, UnknownSchema
-from origin.catalog.rows import Described, NewBlob, NewVersion, OwnerRow
+from origin.catalog.rows import Described, Lock, NewBlob, NewVersion, OwnerRow
 from origin.catalog.sqlite import store
 from origin.catalog.sqlite.store import SqliteCatalog
 
@@ -25,9 +25,9 @@ def catalog(tmp_path: Path) -> Iterator[Catalog]:
     opened.close()
 
 
-def version(key: bytes, marker: bool = False) -> NewVersion:
+def version(key: bytes, marker: bool = False, version_id: str = "") -> NewVersion:
     return NewVersion(
-        bucket=1, key=key, version_id="", owner=OWNER.id, created=1.0, described=ABOUT, manifest=None, size=0,
+        bucket=1, key=key, version_id=version_id, owner=OWNER.id, created=1.0, described=ABOUT, manifest=None, size=0,
         seal_id=b"s", digests=b"d", marker=marker,
     )  # fmt: skip
 
@@ -99,7 +99,7 @@ def test_keys_order_as_bytes_and_markers_are_not_listed(catalog: Catalog) -> Non
         tables.owners.add(OWNER, 1.0)
         for sequence, key in enumerate(keys, start=1):
             tables.versions.insert(sequence, version(key))
-        tables.versions.insert(100, version(b"a/", marker=True))
+        tables.versions.insert(100, version(b"a/", marker=True, version_id="m"))
 
     catalog.write(fill).result(10)
     listed = catalog.read(lambda tables: [row.key for row in tables.versions.live(1, b"", None)])
@@ -115,13 +115,39 @@ def test_removing_the_latest_version_brings_back_the_one_before(catalog: Catalog
     def work(tables: Tables) -> list[int]:
         tables.owners.add(OWNER, 1.0)
         for sequence in (1, 2, 3):
-            tables.versions.insert(sequence, version(b"k"))
+            tables.versions.insert(sequence, version(b"k", version_id=str(sequence)))
         latest = tables.versions.latest(1, b"k")
         assert latest is not None
         tables.versions.remove(latest)
         return [row.sequence for row in tables.versions.live(1, b"", None)]
 
     assert catalog.write(work).result(10) == [2]
+
+
+def test_a_history_is_by_key_and_the_newest_first_from_anywhere(catalog: Catalog) -> None:
+    def work(tables: Tables) -> list[list[tuple[bytes, int]]]:
+        tables.owners.add(OWNER, 1.0)
+        for sequence in range(1, 7):
+            tables.versions.insert(sequence, version(b"ab"[sequence % 2 :][:1], version_id=str(sequence)))
+        ranges = ((b"", None, None), (b"a", b"b", None), (b"a", None, 5), (b"b", None, 1))
+        return [[(row.key, row.sequence) for row in tables.versions.history(1, *span)] for span in ranges]
+
+    a, b = [(b"a", 6), (b"a", 4), (b"a", 2)], [(b"b", 5), (b"b", 3), (b"b", 1)]
+    assert catalog.write(work).result(10) == [a + b, a, a[1:] + b, []]
+
+
+def test_tags_and_locks_are_kept_with_their_version(catalog: Catalog) -> None:
+    locks = [Lock(), Lock(hold=False), Lock(mode="COMPLIANCE", until=9.5, hold=True)]
+
+    def work(tables: Tables) -> list[tuple[Mapping[str, str], Lock]]:
+        tables.owners.add(OWNER, 1.0)
+        for sequence, lock in enumerate(locks, start=1):
+            tables.versions.insert(sequence, version(b"k", version_id=str(sequence)))
+            tables.versions.set_lock(sequence, lock)
+            tables.versions.set_tags(sequence, {"n": str(sequence)} if lock.hold else {})
+        return [(row.tags, row.lock) for row in tables.versions.history(1, b"", None)]
+
+    assert catalog.write(work).result(10) == [({"n": "3"}, locks[2]), ({}, locks[1]), ({}, locks[0])]
 
 
 def test_a_blob_without_references_is_doomed_and_lives_again_when_joined(catalog: Catalog) -> None:
