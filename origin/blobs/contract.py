@@ -18,8 +18,16 @@ class BlobMissing(BlobError):
     """There is no blob of that id."""
 
 
+class BlobUnreadable(BlobError):
+    """The medium does not give the blob's bytes back. Other blobs may be well."""
+
+
 class StoreFull(BlobError):
     """Too little space is left. Removing is still possible; later writes may succeed."""
+
+
+class StoreReadOnly(BlobError):
+    """The store takes no changes now, such as a file system that was remounted after an error."""
 
 
 class StoreBusy(BlobError):
@@ -46,7 +54,7 @@ class BlobReader(Protocol):
     """A blob opened for reading; it stays readable after its removal."""
 
     def read(self, offset: int, length: int) -> bytes:
-        """Bytes of the blob, fewer only at its end. Raises BlobError."""
+        """Bytes of the blob, fewer only at its end. Raises BlobUnreadable, BlobError."""
 
     def close(self) -> None:
         """Let go. May be called twice."""
@@ -74,10 +82,10 @@ class BlobStore(Protocol):
         """Remove blobs, durably; those that are not there count as removed. Raises BlobError."""
 
     def quarantine(self, name: str) -> None:
-        """Put a file that nobody can explain out of the way, without destroying it."""
+        """Put what nobody can explain out of the way, without destroying it; `name` is one of `names`."""
 
     def names(self) -> Iterator[str]:
-        """The name of everything stored: an id in hexadecimal where it is a blob's."""
+        """The name of everything stored: 32 hexadecimal digits, an id, or "./" and a path for what is no blob's."""
 
     def close(self) -> None:
         """Let go of everything."""

@@ -11,16 +11,28 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from origin.blobs.contract import BlobError, BlobMissing, StoreBusy, StoreFull
+from origin.blobs.contract import BlobError, BlobMissing, BlobUnreadable, StoreBusy, StoreFull, StoreReadOnly
 from origin.blobs.syncing import SharedFolder, make_folders, sync_data
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-_BUSY = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN})
+_KINDS = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), StoreFull),
+    **dict.fromkeys((errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN), StoreBusy),
+    errno.EROFS: StoreReadOnly,
+}
+_FOLDERS = tuple(f"{number:02x}" for number in range(256))
+_ID = re.compile(r"[0-9a-f]{32}")
 _NO_TMPFILE = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT})
+
+
+def _place(blob_id: bytes) -> str:
+    """A blob's path in the folder of blobs."""
+    name = blob_id.hex()
+    return f"{name[:2]}/{name}"
 
 
 @contextmanager
@@ -30,8 +42,7 @@ def _translated() -> Iterator[None]:
     except FileNotFoundError as error:
         raise BlobMissing(str(error)) from error
     except OSError as error:
-        kind = StoreFull if error.errno in _FULL else StoreBusy if error.errno in _BUSY else BlobError
-        raise kind(str(error)) from error
+        raise _KINDS.get(error.errno or 0, BlobError)(str(error)) from error
 
 
 class _Writer:
@@ -80,7 +91,7 @@ class _Reader:
 
     def read(self, offset: int, length: int) -> bytes:
         assert self._descriptor is not None
-        with _translated():
+        try:
             data = os.pread(self._descriptor, length, offset)
             while len(data) < length:
                 more = os.pread(self._descriptor, length - len(data), offset + len(data))
@@ -88,6 +99,8 @@ class _Reader:
                     break
                 data += more
             return data
+        except OSError as error:
+            raise (BlobUnreadable if error.errno == errno.EIO else BlobError)(str(error)) from error
 
     def close(self) -> None:
         if self._descriptor is not None:
@@ -113,14 +126,13 @@ class DiskBlobs:
             make_folders(folder)
         for leftover in self._temporary.iterdir():
             leftover.unlink()
-        self._folders: list[SharedFolder] = []
-        for number in range(256):
-            folder = self._blobs / f"{number:02x}"
-            folder.mkdir(mode=0o700, exist_ok=True)
-            self._folders.append(SharedFolder(folder, sync=sync))
-        self._roots = [SharedFolder(path, sync=sync) for path in (self._blobs, root, root.parent, self._quarantine)]
-        for folder_above in self._roots:
-            folder_above.settle()
+        self._folders = [SharedFolder(self._blobs / name, sync=sync) for name in _FOLDERS]
+        for name in _FOLDERS:
+            (self._blobs / name).mkdir(mode=0o700, exist_ok=True)
+        self._quarantined = SharedFolder(self._quarantine, sync=sync)
+        for above in (self._blobs, root, root.parent):
+            SharedFolder(above, sync=sync).settle()
+        self._descriptor = os.open(self._blobs, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._tmpfile = tmpfile and self._has_tmpfile()
 
     def _has_tmpfile(self) -> bool:
@@ -137,7 +149,7 @@ class DiskBlobs:
 
     def room(self, length: int) -> None:
         with _translated():
-            state = os.fstatvfs(self._roots[0].descriptor)
+            state = os.fstatvfs(self._descriptor)
         if state.f_bavail * state.f_frsize - length < self._reserve:
             raise StoreFull("the reserve of free space is reached")
 
@@ -151,7 +163,7 @@ class DiskBlobs:
             else:
                 named = str(self._temporary / blob_id.hex())
                 descriptor = os.open(named, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600)
-        return _Writer(descriptor, named, blob_id.hex(), self._folder(blob_id).descriptor, sync=self._sync)
+        return _Writer(descriptor, named, _place(blob_id), self._descriptor, sync=self._sync)
 
     def settle(self, ids: Iterable[bytes]) -> None:
         with _translated():
@@ -161,12 +173,12 @@ class DiskBlobs:
     def open(self, blob_id: bytes) -> _Reader:
         with _translated():
             flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW
-            return _Reader(os.open(blob_id.hex(), flags, dir_fd=self._folder(blob_id).descriptor))
+            return _Reader(os.open(_place(blob_id), flags, dir_fd=self._descriptor))
 
     def length(self, blob_id: bytes) -> int | None:
         try:
             with _translated():
-                return os.stat(blob_id.hex(), dir_fd=self._folder(blob_id).descriptor, follow_symlinks=False).st_size
+                return os.stat(_place(blob_id), dir_fd=self._descriptor, follow_symlinks=False).st_size
         except BlobMissing:
             return None
 
@@ -175,24 +187,35 @@ class DiskBlobs:
         with _translated():
             for blob_id in ids:
                 with suppress(FileNotFoundError):
-                    os.unlink(blob_id.hex(), dir_fd=self._folder(blob_id).descriptor)
+                    os.unlink(_place(blob_id), dir_fd=self._descriptor)
         self.settle(ids)
 
     def quarantine(self, name: str) -> None:
-        source = self._blobs / name[:2] / name
+        place = name if name.startswith("./") else f"{name[:2]}/{name}"
+        source = self._blobs / place
+        plain = name.removeprefix("./").replace("/", "_")
+        target = self._quarantine / plain
         with _translated():
-            source.rename(self._quarantine / name)
-            for folder in (self._folders[int(name[:2], 16)], self._roots[-1]):
-                folder.settle()
+            number = 0
+            while os.path.lexists(target):
+                number += 1
+                target = self._quarantine / f"{plain}.{number}"
+            source.rename(target)
+            SharedFolder(source.parent, sync=self._sync).settle()
+            self._quarantined.settle()
 
     def names(self) -> Iterator[str]:
-        with _translated():
-            for number in range(256):
-                with os.scandir(self._blobs / f"{number:02x}") as entries:
-                    yield from (entry.name for entry in entries)
+        with _translated(), os.scandir(self._blobs) as entries:
+            for entry in entries:
+                if entry.name not in _FOLDERS or not entry.is_dir(follow_symlinks=False):
+                    yield f"./{entry.name}"
+        for folder in _FOLDERS:
+            with _translated(), os.scandir(self._blobs / folder) as entries:
+                for entry in entries:
+                    own = (
+                        _ID.fullmatch(entry.name) and entry.name[:2] == folder and entry.is_file(follow_symlinks=False)
+                    )
+                    yield entry.name if own else f"./{folder}/{entry.name}"
 
     def close(self) -> None:
-        for folder in (*self._folders, *self._roots):
-            folder.close()
-        self._folders.clear()
-        self._roots.clear()
+        os.close(self._descriptor)

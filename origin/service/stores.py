@@ -15,8 +15,8 @@ from contextlib import suppress
 from typing import TypeVar
 
 from conf.schema import Settings
-from origin.blobs.contract import BlobError, BlobStore, StoreBusy, StoreFull
-from origin.catalog.contract import Catalog, CatalogError, CatalogFull, Tables
+from origin.blobs.contract import BlobError, BlobStore, StoreBusy, StoreFull, StoreReadOnly
+from origin.catalog.contract import Catalog, CatalogBusy, CatalogError, CatalogFull, CatalogReadOnly, Tables
 from origin.seal.keyring import KeyRing, StoreKeys
 from origin.service.model import ServiceError
 from origin.service.steps import Observer
@@ -33,7 +33,9 @@ def refusal(error: Exception) -> ServiceError:
     """What a client hears of a store's error: SlowDown where trying again soon helps."""
     if isinstance(error, (CatalogFull, StoreFull)):
         return ServiceError("InsufficientStorage", "There is not enough space left to store this.")
-    if isinstance(error, StoreBusy):
+    if isinstance(error, (CatalogReadOnly, StoreReadOnly)):
+        return ServiceError("InsufficientStorage", "The store is read-only now and takes no changes.")
+    if isinstance(error, (CatalogBusy, StoreBusy)):
         return ServiceError("SlowDown", "The server is short of resources. Try again soon.")
     return ServiceError("InternalError", "The server could not store or read this.")
 

@@ -8,6 +8,7 @@ last commits at a power cut).
 
 from __future__ import annotations
 
+import errno
 import threading
 import time
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from typing import TypeVar
 
 import apsw
 
-from origin.catalog.contract import CatalogBroken, CatalogError, CatalogFull, Tables
+from origin.catalog.contract import CatalogBroken, CatalogBusy, CatalogError, CatalogFull, CatalogReadOnly, Tables
 from origin.catalog.sqlite.accounts import Backups, Quotas
 from origin.catalog.sqlite.buckets import Buckets, Events
 from origin.catalog.sqlite.content import Blobs, Manifests
@@ -54,6 +55,10 @@ class SqliteTables:
         self.backups = Backups(connection)
 
 
+def _failed_write(error: apsw.Error) -> bool:
+    return getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_WRITE
+
+
 def _harmless(error: apsw.Error) -> bool:
     """True where a failed commit wrote no more than a part of itself to the log.
 
@@ -61,19 +66,25 @@ def _harmless(error: apsw.Error) -> bool:
     overwritten by the next commit. After a failed sync nobody knows.
     """
     kinds = (apsw.FullError, apsw.BusyError, apsw.ReadOnlyError, apsw.CantOpenError)
-    return isinstance(error, kinds) or error.extendedresult == apsw.SQLITE_IOERR_WRITE
+    return isinstance(error, kinds) or _failed_write(error)
 
 
-def _translated(error: apsw.Error) -> CatalogError:
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+def _translated(connection: apsw.Connection | None, error: apsw.Error) -> CatalogError:
+    number = 0 if connection is None else connection.system_errno
     match error:
         case apsw.FullError():
             return CatalogFull("no space for the catalog")
+        case apsw.IOError() if _failed_write(error) and number in _FULL:
+            return CatalogFull("no space for the catalog")
+        case apsw.IOError() if _failed_write(error) and number == errno.EROFS:
+            return CatalogReadOnly("the catalog's file system is read-only")
         case apsw.ReadOnlyError():
             return CatalogReadOnly("the catalog is read-only")
         case apsw.CantOpenError() | apsw.NoMemError() | apsw.BusyError():
             return CatalogBusy(str(error))
-        case apsw.IOError() if error.extendedresult == apsw.SQLITE_IOERR_WRITE:
-            return _unwritten(error)
     return CatalogError(str(error))
 
 
@@ -116,7 +127,7 @@ class _Engine:
                 self._connection.execute("ROLLBACK")
 
     def translate(self, error: BaseException) -> BaseException:
-        return _translated(error) if isinstance(error, apsw.Error) else error
+        return _translated(self._connection, error) if isinstance(error, apsw.Error) else error
 
     def close(self) -> None:
         self._connection.close()
@@ -153,6 +164,7 @@ class SqliteCatalog:
         self._writer.on_commit(listener)
 
     def read(self, function: Callable[[Tables], T]) -> T:
+        connection: apsw.Connection | None = None
         try:
             connection, tables = self._reader()
             connection.execute("BEGIN")
@@ -161,7 +173,7 @@ class SqliteCatalog:
             finally:
                 connection.execute("ROLLBACK")
         except apsw.Error as error:
-            raise _translated(error) from error
+            raise _translated(connection, error) from error
 
     def _reader(self) -> tuple[apsw.Connection, Tables]:
         """This thread's connection for reading."""
