@@ -18,7 +18,7 @@ from edge.policy.hygiene import effective_type, stored_headers
 from edge.policy.reasons import Detail
 from edge.policy.sites import Site
 from edge.upstream.bucket import IDENTITY_HEADER
-from wire.dates import parse_http_date
+from wire.dates import http_date, parse_http_date
 from wire.etags import parse_etag
 from wire.fields import parse_cache_control
 
@@ -104,8 +104,8 @@ def conditions(old: AssetRecord | None, epoch: int) -> dict[str, str]:
     tag = parse_etag(old.upstream_etag or "")
     if old.upstream_etag is not None and tag is not None and (not tag.weak or old.epoch == epoch):
         return {"If-None-Match": old.upstream_etag}
-    if old.epoch == epoch and "last-modified" in old.headers:
-        return {"If-Modified-Since": old.headers["last-modified"]}
+    if old.epoch == epoch and old.last_modified is not None:
+        return {"If-Modified-Since": http_date(old.last_modified)}
     return {}
 
 

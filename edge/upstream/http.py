@@ -80,7 +80,7 @@ class HttpClient:
         self._edge = edge
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                limit=0, limit_per_host=connections, resolver=_GuardedResolver(), ttl_dns_cache=30
+                limit=0, limit_per_host=connections, resolver=GuardedResolver(), ttl_dns_cache=30
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
@@ -126,15 +126,15 @@ class ForbiddenAddress(OSError):
     """A public name leads into a private network."""
 
 
-class _GuardedResolver(AbstractResolver):
+class GuardedResolver(AbstractResolver):
     """Refuses names that lead to addresses which are not public.
 
     Names of upstreams come from the settings, but what they resolve to comes from whoever holds the zone. Literal
     addresses never reach a resolver, so 127.0.0.1:3000 is allowed as written.
     """
 
-    def __init__(self) -> None:
-        self._resolver = aiohttp.ThreadedResolver()
+    def __init__(self, resolver: AbstractResolver | None = None) -> None:
+        self._resolver = resolver or aiohttp.ThreadedResolver()
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET

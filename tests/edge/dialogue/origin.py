@@ -48,6 +48,7 @@ class Origin:
         self.scenes: dict[str, Scene] = {}
         self.asked: list[Asked] = []
         self.bodies_sent = 0
+        self.connections = 0
         self._events: list[FeedEvent] = []
         self._published = threading.Condition()
         self._loop = asyncio.new_event_loop()
@@ -107,6 +108,7 @@ class Origin:
                 task.cancel()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
         try:
             while asked := await _read_head(reader):
                 if asked.target.startswith("/-/feed"):
