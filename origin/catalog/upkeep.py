@@ -124,6 +124,9 @@ class Upkeep(Protocol):
     def damaged(self, limit: int) -> list[NamedVersion]:
         """Versions whose bytes lie in flagged blobs."""
 
+    def complaints(self) -> list[str]:
+        """What the engine finds wrong with its own file, a line each."""
+
     def recount(self) -> Recount:
         """Count every reference. Takes a second per some hundred thousand rows."""
 

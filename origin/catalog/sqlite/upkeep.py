@@ -116,6 +116,9 @@ class Upkeep(Table):
     def damaged(self, limit: int) -> list[NamedVersion]:
         return [NamedVersion(*row) for row in self._run(_DAMAGED, (limit,))]
 
+    def complaints(self) -> list[str]:
+        return [line for (line,) in self._run("PRAGMA quick_check(20)") if line != "ok"]
+
     def recount(self) -> Recount:
         return Recount(
             manifests=[Miscount(*row) for row in self._run(_CLAIMS + _MANIFESTS)],

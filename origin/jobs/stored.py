@@ -1,0 +1,69 @@
+"""The stored bytes of one blob, checked against their checksum. No key is needed, and none is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from blake3 import blake3
+
+from origin.blobs.contract import BlobMissing, BlobReader, BlobUnreadable
+from origin.catalog.rows import BlobRow
+from origin.service.stores import BareStores
+
+PIECE = 1024 * 1024
+
+
+class DamagedBlob(Exception):
+    """A blob's file is not what was written: `missing`, `short`, `long`, `changed` or `unreadable`."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+async def stored_bytes(stores: BareStores, blob: BlobRow) -> AsyncIterator[bytes]:
+    """The stored bytes, piece by piece. Whoever takes them all knows that they are right.
+
+    Raises DamagedBlob, at the latest after the last piece; ServiceError where the store fails otherwise.
+    """
+    length = await stores.working(lambda: stores.blobs.length(blob.id))
+    if length != blob.stored:
+        raise DamagedBlob(_length_reason(blob, length))
+    checksum = blake3()
+    reader = await stores.working(lambda: _open(stores, blob))
+    try:
+        for offset in range(0, blob.stored, PIECE):
+            piece = await stores.working(lambda offset=offset: _read(reader, offset, checksum))  # type: ignore[misc]
+            yield piece
+    finally:
+        reader.close()
+    if checksum.digest() != blob.checksum:
+        raise DamagedBlob("changed")
+
+
+def _length_reason(blob: BlobRow, length: int | None) -> str:
+    if length is None:
+        return "missing"
+    return "short" if length < blob.stored else "long"
+
+
+def length_reason(stores: BareStores, blob: BlobRow) -> str | None:
+    """What the length of a blob's file says against it, None where it is right; blocks. Raises BlobError."""
+    length = stores.blobs.length(blob.id)
+    return None if length == blob.stored else _length_reason(blob, length)
+
+
+def _open(stores: BareStores, blob: BlobRow) -> BlobReader:
+    try:
+        return stores.blobs.open(blob.id)
+    except BlobMissing as error:
+        raise DamagedBlob("missing") from error
+
+
+def _read(reader: BlobReader, offset: int, checksum: blake3) -> bytes:
+    try:
+        piece = reader.read(offset, PIECE)
+    except BlobUnreadable as error:
+        raise DamagedBlob("unreadable") from error
+    checksum.update(piece)
+    return piece
