@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from conf.schema import Origin, Settings
-from origin.service.model import Caller, ObjectInfo, PutRequest
+from origin.service.model import (
+    Caller,
+    CompletedPart,
+    CopyRequest,
+    CreateUploadRequest,
+    Expected,
+    ObjectInfo,
+    PutRequest,
+)
 from origin.service.service import Service
 
 MIB = 1024 * 1024
@@ -48,6 +56,22 @@ async def get(service: Service, who: Caller, key: str, range: str | None = None)
         data = b"".join([bytes(chunk) async for chunk in reading.chunks()])
         assert len(data) == reading.length
         return data
+
+
+async def copy(service: Service, who: Caller, source: str, key: str) -> ObjectInfo:
+    """Copy within the bucket."""
+    return await service.objects.copy(who, CopyRequest(source_bucket=BUCKET, source_key=source, bucket=BUCKET, key=key))
+
+
+async def join(service: Service, who: Caller, key: str, parts: list[bytes]) -> bytes:
+    """Upload the parts as one object; returns its body."""
+    upload = await service.uploads.create(who, CreateUploadRequest(bucket=BUCKET, key=key))
+    done = []
+    for number, part in enumerate(parts, start=1):
+        info = await service.uploads.put_part(who, BUCKET, key, upload.upload_id, number, Expected(), stream(part))
+        done.append(CompletedPart(number=number, etag=info.etag))
+    await service.uploads.complete(who, BUCKET, key, upload.upload_id, done)
+    return b"".join(parts)
 
 
 def blob_files(settings: Settings) -> list[Path]:

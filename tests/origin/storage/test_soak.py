@@ -7,9 +7,8 @@ import random
 from pathlib import Path
 
 from origin.jobs.collect import collect_once
-from origin.service.model import Caller, CompletedPart, CopyRequest, CreateUploadRequest, Expected
 from origin.service.service import Service
-from tests.origin.storage.support import BUCKET, blob_files, caller, get, put, settings, stream
+from tests.origin.storage.support import BUCKET, blob_files, caller, copy, get, join, put, settings
 
 WORKERS, ROUNDS = 12, 40
 
@@ -33,9 +32,7 @@ async def test_references_are_exact_while_everything_changes_at_once(tmp_path: P
                     model.pop(key, None)
                     await service.objects.delete(ada, BUCKET, key)
                 case 3 if other in model and other != key:
-                    await service.objects.copy(
-                        ada, CopyRequest(source_bucket=BUCKET, source_key=other, bucket=BUCKET, key=key)
-                    )
+                    await copy(service, ada, other, key)
                     model[key] = model[other]
                 case 4:
                     model[key] = await join(service, ada, key, [chance.choice(bodies) for _ in range(2)])
@@ -57,14 +54,3 @@ async def test_references_are_exact_while_everything_changes_at_once(tmp_path: P
         await collect_once(service.stores, service.stores.clock() + later)
     assert blob_files(service.settings) == []
     await service.close()
-
-
-async def join(service: Service, who: Caller, key: str, parts: list[bytes]) -> bytes:
-    """Upload the parts as one object; returns its body."""
-    upload = await service.uploads.create(who, CreateUploadRequest(bucket=BUCKET, key=key))
-    done = []
-    for number, part in enumerate(parts, start=1):
-        info = await service.uploads.put_part(who, BUCKET, key, upload.upload_id, number, Expected(), stream(part))
-        done.append(CompletedPart(number=number, etag=info.etag))
-    await service.uploads.complete(who, BUCKET, key, upload.upload_id, done)
-    return b"".join(parts)
