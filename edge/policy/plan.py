@@ -21,7 +21,7 @@ from edge.policy.sites import Site
 from edge.policy.variant import CENTER, OUTPUT_FORMATS, Gravity, Variant
 from wire.fields import media_type
 
-PIPELINE: Final = "1"
+PIPELINE: Final = "2"
 """Raised whenever the renderers make other bytes of an old plan; older renderings are then no longer found."""
 
 RENDERABLE_TYPES: Final = frozenset(
@@ -95,6 +95,7 @@ class RenderPlan(msgspec.Struct, frozen=True, kw_only=True):
     quality: int = 0
     """The encoder's own number, already translated from JPEG's scale; 0 for png, gif and lossless."""
     lossless: bool = False
+    """Exactly the source's pixels; where that is not asked, the encoder may still find it smaller."""
     animated: bool = False
     """All frames; otherwise the first."""
     keep_profile: bool = False
@@ -185,7 +186,7 @@ def decide(asset: AssetFacts, variant: Variant, accept: AcceptClass, site: Site,
     if format is None or _is_too_large(size, frames, settings):
         return degraded(asset, variant, site, Detail.RESULT_TOO_LARGE)
 
-    lossless = asset.palette and format == "webp" and frames == 1 and not variant.quality
+    lossless = asset.palette and format == "webp" and frames == 1 and not variant.quality and not reshapes
     plan = RenderPlan(
         resize_width=size.resize_width,
         resize_height=size.resize_height,

@@ -40,6 +40,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """Of one band."""
     palette: bool = False
     """At most 256 colours, by its encoding."""
+    colour_bits: int = 8
+    """Of a palette picture: as many bits as its palette needs."""
     interlaced: bool = False
     """Progressive JPEG or interlaced PNG: decoded as a whole, not line by line."""
     renderable: bool = True
@@ -77,6 +79,7 @@ def _read(kind: Kind, data: Bytes) -> Facts:
         profile=colour.profile_of(image),
         bits=16 if image.format in ("ushort", "short") else 8 if image.format == "uchar" else 32,
         palette=bool(field(image, "palette", 0)) or kind.name == "gif",
+        colour_bits=int(field(image, "bits-per-sample", 8)),
         interlaced=bool(field(image, "jpeg-multiscan", 0)) or bool(field(image, "interlaced", 0)),
         renderable=kind.name != "png" or frames == 1,
     )

@@ -289,7 +289,7 @@ def encode_frames(work: Work) -> None:
             picture.set_type(pyvips.GValue.gstr_type, name, value)
     keep = ["icc"] if picture.get_typeof(colour.PROFILE_FIELD) else []
     keep += ["exif"] if work.copyright else []
-    work.body = encode(picture, work.plan, keep, work.facts.palette)
+    work.body = encode(picture, work.plan, keep, work.facts)
 
 
 Step = Callable[[Work], None]

@@ -161,6 +161,7 @@ def test_few_colours_stay_lossless_in_webp() -> None:
     plan = rendered(picture("png", palette=True), "", FIREFOX_65)
     assert (plan.lossless, plan.quality) == (True, 0)
     assert not rendered(picture("png", palette=True), "quality=50", FIREFOX_65).lossless
+    assert not rendered(picture("png", palette=True), "w=100", FIREFOX_65).lossless
 
 
 # What cannot be rendered.
