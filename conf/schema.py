@@ -170,6 +170,10 @@ class Origin(_Section):
     max_put: Size = Field(5 * GIB, ge=1, description="The largest body of one PUT or part, in bytes.")
     max_metadata: Size = Field(2 * KIB, description="The largest user metadata of an object, in bytes (AWS: 2 KiB).")
     clock_skew: Seconds = Field(900, description="How far a client's clock may be off, in seconds (AWS: 900).")
+    sigv2: bool = Field(
+        True,
+        description="Accept AWS Signature Version 2 too: boto3 presigns with it where no region is set.",
+    )
     min_part: Size = Field(5 * MIB, description="The least size of every part but the last, in bytes (AWS: 5 MiB).")
     inline: Size = Field(16 * KIB, le=MIB, description="Bodies up to this many bytes are kept, sealed, in the catalog.")
     seal: bool = Field(True, description="Encrypt what is stored. Sealed and plain blobs can live side by side.")

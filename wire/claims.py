@@ -99,7 +99,7 @@ def _header_claim(
 ) -> Claim:
     scheme, _, rest = authorization.partition(" ")
     if scheme != ALGORITHM:
-        raise _unsupported(scheme)
+        raise unsupported(scheme)
     matches = [_HEADER_FIELDS.fullmatch(piece) for piece in rest.split(",")]
     given = {match[1]: match[2] for match in matches if match}
     for name in ("Credential", "SignedHeaders", "Signature"):
@@ -112,7 +112,7 @@ def _header_claim(
         raise Refusal("InvalidRequest", "Missing required header for this request: x-amz-content-sha256")
     _check_payload(payload)
     timestamp, time = _header_time(fields)
-    access_key, scope = _credential(given["Credential"], timestamp, _malformed)
+    access_key, scope = credential(given["Credential"], timestamp, _malformed)
     names = _signed_names(given["SignedHeaders"], fields, exempt=())
     return Claim(
         access_key, scope, timestamp, time, given["Signature"], payload, None, method, spellings(raw_path),
@@ -123,7 +123,7 @@ def _header_claim(
 def _presigned_claim(method: str, raw_path: str, query: list[tuple[str, str]], fields: dict[str, str]) -> Claim:
     given = dict(query)
     if "X-Amz-Algorithm" not in given and "Signature" in given:
-        raise _unsupported("AWS")
+        raise unsupported("AWS")
     if any(not given.get(name) for name in _PRESIGNED):
         raise _bad_query(
             "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, "
@@ -137,10 +137,10 @@ def _presigned_claim(method: str, raw_path: str, query: list[tuple[str, str]], f
     if len(expires) > 9 or int(expires) > MAX_EXPIRES:
         raise _bad_query(f"X-Amz-Expires must be less than a week (in seconds) that is {MAX_EXPIRES}")
     timestamp = given["X-Amz-Date"]
-    time = _basic_time(timestamp)
+    time = basic_time(timestamp)
     if time is None:
         raise _bad_query("X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"")
-    access_key, scope = _credential(given["X-Amz-Credential"], timestamp, _bad_query)
+    access_key, scope = credential(given["X-Amz-Credential"], timestamp, _bad_query)
     payload = given.get("X-Amz-Content-Sha256") or fields.get("x-amz-content-sha256") or UNSIGNED_PAYLOAD
     _check_payload(payload)
     names = _signed_names(given["X-Amz-SignedHeaders"], fields, exempt=("x-amz-content-sha256",))
@@ -150,7 +150,7 @@ def _presigned_claim(method: str, raw_path: str, query: list[tuple[str, str]], f
     )  # fmt: skip
 
 
-def _credential(value: str, timestamp: str, refuse: Callable[[str], Refusal]) -> tuple[str, Scope]:
+def credential(value: str, timestamp: str, refuse: Callable[[str], Refusal]) -> tuple[str, Scope]:
     """The access key and scope of a credential; an access key may itself hold slashes, the region may be empty."""
     parts = value.rsplit("/", 4)
     if len(parts) != 5 or not parts[0]:
@@ -202,7 +202,7 @@ def _check_payload(payload: str) -> None:
 def _header_time(fields: dict[str, str]) -> tuple[str, int]:
     """The request's time from x-amz-date, else Date, as (basic ISO 8601, seconds)."""
     given = fields.get("x-amz-date") or fields.get("date", "")
-    time = _basic_time(given)
+    time = basic_time(given)
     if time is not None:
         return given, time
     time = parse_http_date(given) if given else None
@@ -211,7 +211,8 @@ def _header_time(fields: dict[str, str]) -> tuple[str, int]:
     return datetime.fromtimestamp(time, UTC).strftime("%Y%m%dT%H%M%SZ"), time
 
 
-def _basic_time(value: str) -> int | None:
+def basic_time(value: str) -> int | None:
+    """Seconds since 1970 of a time such as 20261120T100000Z, None for any other text."""
     if not _BASIC_TIME.fullmatch(value):
         return None
     try:
@@ -228,7 +229,8 @@ def _bad_query(message: str) -> Refusal:
     return Refusal("AuthorizationQueryParametersError", message)
 
 
-def _unsupported(scheme: str) -> Refusal:
+def unsupported(scheme: str) -> Refusal:
+    """The refusal of another way of signing."""
     if scheme == "AWS":
         return Refusal(
             "InvalidRequest",

@@ -92,7 +92,7 @@ def _table() -> tuple[Operation, ...]:
         row("ListObjectVersions", _B, "GET", "versions", _READ),
         row("ListMultipartUploads", _B, "GET", "uploads", _READ, supported=True),
         row("DeleteObjects", _B, "POST", "delete", _DELETE, Gate.REMOVE, supported=True),
-        row("PostObject", _B, "POST", "", _WRITE, Gate.OVERWRITE, selector="multipart/form-data"),
+        row("PostObject", _B, "POST", "", _WRITE, Gate.OVERWRITE, supported=True, selector="multipart/form-data"),
         row("CreateSession", _B, "GET", "session", _READ),
         # Who may do what in a bucket.
         row("GetBucketAcl", _B, "GET", "acl", _READ, supported=True),

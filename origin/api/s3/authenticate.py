@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from origin.api.peer import Peer
 from origin.service.keys import Keys
-from origin.service.model import Caller, Permission
-from wire import sigv4
+from origin.service.model import Caller, Key, Permission
+from wire import sigv2, sigv4
 from wire.checksums import for_header
 from wire.refusals import Refusal
 
@@ -32,36 +32,44 @@ class Identity:
 
     caller: Caller
     payload: str
-    chain: sigv4.SignatureChain | None
+    signed: bool = False
+    chain: sigv4.SignatureChain | None = None
 
-    @property
-    def signed(self) -> bool:
-        """Whether the request carried a signature."""
-        return self.chain is not None
+
+Claim = sigv4.Claim | sigv2.Claim
 
 
 async def authenticate(
-    claim: sigv4.Claim | None, headers: Mapping[str, str], peer: Peer, keys: Keys, *, now: float, skew: float
+    claim: Claim | None, headers: Mapping[str, str], peer: Peer, keys: Keys, *, now: float, skew: float
 ) -> Identity:
     """Verify a claim (None is anonymous) with the key it names.
 
-    Raises Refusal: InvalidAccessKeyId, and all that `sigv4.verify` raises.
+    Raises Refusal: InvalidAccessKeyId, and all that `sigv4.verify` and `sigv2.verify` raise.
     """
     if claim is None:
         payload = headers.get("x-amz-content-sha256", sigv4.UNSIGNED_PAYLOAD)
-        return Identity(Caller(address=peer.address, secure=peer.secure), payload, None)
-    found = await keys.secret(claim.access_key)
+        return Identity(Caller(address=peer.address, secure=peer.secure), payload)
+    key, secret = await known_key(keys, claim.access_key)
+    chain = None
+    if isinstance(claim, sigv4.Claim):
+        chain = sigv4.verify(claim, secret, now=now, skew=skew)
+    else:
+        sigv2.verify(claim, secret, now=now, skew=skew)
+    anonymous_view = Permission.EDGE in key.permissions and headers.get(ACCESS_HEADER) != "key"
+    caller = Caller(key=key, anonymous_view=anonymous_view, address=peer.address, secure=peer.secure)
+    return Identity(caller, claim.payload, True, chain)
+
+
+async def known_key(keys: Keys, access_key: str) -> tuple[Key, str]:
+    """The key and its secret. Raises Refusal (InvalidAccessKeyId)."""
+    found = await keys.secret(access_key)
     if found is None:
         raise Refusal(
             "InvalidAccessKeyId",
             "The AWS Access Key Id you provided does not exist in our records.",
-            AWSAccessKeyId=claim.access_key,
+            AWSAccessKeyId=access_key,
         )
-    key, secret = found
-    chain = sigv4.verify(claim, secret, now=now, skew=skew)
-    anonymous_view = Permission.EDGE in key.permissions and headers.get(ACCESS_HEADER) != "key"
-    caller = Caller(key=key, anonymous_view=anonymous_view, address=peer.address, secure=peer.secure)
-    return Identity(caller, claim.payload, chain)
+    return found
 
 
 def hoisted(query: Mapping[str, str]) -> dict[str, str]:

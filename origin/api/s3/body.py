@@ -78,7 +78,7 @@ class Body:
             length=self.length,
             md5=_content_md5(self._headers),
             sha256=self._whole_sha256(),
-            checksums=_checksums(self._headers),
+            checksums=checksums_of(self._headers),
             algorithms=tuple(algorithm.name for algorithm in self._announced.values()),
             late=self._late,
         )
@@ -193,7 +193,7 @@ def _content_md5(headers: Mapping[str, str]) -> bytes | None:
     return digest
 
 
-def _checksums(headers: Mapping[str, str]) -> dict[str, str]:
+def checksums_of(headers: Mapping[str, str]) -> dict[str, str]:
     """The checksum that a header gives: algorithm → base64. More than one is refused, as on AWS."""
     found: dict[str, str] = {}
     for name, value in headers.items():

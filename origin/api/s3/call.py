@@ -32,6 +32,8 @@ class Call:
     headers: Mapping[str, str]
     caller: Caller
     signed: bool
+    now: float
+    """When the request came, in seconds since 1970."""
     body: Body
     location: str
     """The raw path as sent."""

@@ -18,7 +18,7 @@ from conf.logs import AccessLog, safe_target
 from conf.schema import Settings
 from origin.api.peer import LOOPBACK, Peer, TrustedProxies
 from origin.api.s3 import errors, probes, reserved
-from origin.api.s3.authenticate import Identity, authenticate, hoisted
+from origin.api.s3.authenticate import Claim, Identity, authenticate, hoisted
 from origin.api.s3.body import Body
 from origin.api.s3.call import XML_TYPE, Answer, Call
 from origin.api.s3.handlers import HANDLERS
@@ -28,11 +28,11 @@ from origin.api.s3.reply import Ids, send
 from origin.api.s3.router import Route, route, split_target
 from origin.service.model import NotModified, ServiceError
 from origin.service.service import Service
+from wire import sigv2, sigv4
 from wire.canonical import split_query
 from wire.fields import combine
 from wire.ranges import unsatisfied_range
 from wire.refusals import Refusal
-from wire.sigv4 import read_claim
 
 DRAINABLE = 1024 * 1024
 """The most bytes of an unread body that are read and thrown away to keep a connection; more closes it."""
@@ -105,7 +105,7 @@ class Endpoint:
         lines = [(_text(name), _text(value)) for name, value in request.raw_headers]
         headers = combine(lines)
         raw_path, raw_query = split_target(request.raw_path)
-        claim = read_claim(request.method, raw_path, raw_query, lines)
+        claim = self._claim(request.method, raw_path, raw_query, lines, self._hosts.bucket(headers.get("host", "")))
         if claim is not None and claim.presigned:
             headers |= hoisted(dict(split_query(raw_query)))
         identity = await authenticate(
@@ -126,6 +126,13 @@ class Endpoint:
         exchange.operation = found.operation.label
         return await self._answer_operation(exchange, found, headers, identity, raw_path)
 
+    def _claim(
+        self, method: str, raw_path: str, raw_query: str, lines: list[tuple[str, str]], bucket: str | None
+    ) -> Claim | None:
+        """Who the request says it is from, in either version of the signature. Raises Refusal."""
+        old = sigv2.read_claim(method, raw_path, raw_query, lines, bucket=bucket) if self._settings.sigv2 else None
+        return old or sigv4.read_claim(method, raw_path, raw_query, lines)
+
     async def _answer_operation(
         self, exchange: Exchange, found: Route, headers: Mapping[str, str], identity: Identity, raw_path: str
     ) -> Answer:
@@ -140,6 +147,7 @@ class Endpoint:
             headers=headers,
             caller=identity.caller,
             signed=identity.signed,
+            now=self._clock(),
             body=Body(exchange.request, headers, identity, stall=self._settings.body_timeout),
             location=f"{'https' if identity.caller.secure else 'http'}://{headers.get('host', '')}{raw_path}",
         )

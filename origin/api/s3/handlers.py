@@ -6,7 +6,7 @@ operation; a test holds the two tables against each other.
 
 from __future__ import annotations
 
-from origin.api.s3 import attributes, buckets, copies, deletes, grants, listing, objects, uploads
+from origin.api.s3 import attributes, buckets, copies, deletes, grants, listing, objects, post, uploads
 from origin.api.s3.call import Handler
 
 HANDLERS: dict[str, Handler] = {
@@ -19,6 +19,7 @@ HANDLERS: dict[str, Handler] = {
     "PutBucketAcl": grants.put_bucket_acl,
     "ListObjects": listing.list_objects,
     "ListObjectsV2": listing.list_objects_v2,
+    "PostObject": post.post_object,
     "DeleteObjects": deletes.delete_objects,
     "GetObject": objects.get_object,
     "HeadObject": objects.head_object,

@@ -6,12 +6,13 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html, …/API_Head
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from origin.api.s3 import headers as fields
 from origin.api.s3.call import Answer, Call
 from origin.api.s3.grants import asked_acl
-from origin.service.model import ObjectInfo, PutRequest
+from origin.service.model import Expected, ObjectInfo, PutRequest
 from origin.service.reading import Reading
 from wire.conditions import if_range_holds
 from wire.ranges import content_range
@@ -47,21 +48,26 @@ async def head_object(call: Call) -> Answer:
 
 async def put_object(call: Call) -> Answer:
     """PutObject. Size and form are checked before the body is asked for."""
-    fields.refuse_unsupported(call.headers)
     call.body.demand_length(min(call.settings.max_put, call.settings.max_object))
-    request = PutRequest(
-        bucket=call.bucket,
-        key=call.key,
-        content_type=fields.content_type(call.headers),
-        headers=fields.kept(call.headers),
-        metadata=fields.metadata(call.headers),
-        acl=asked_acl(call.headers, call.caller.owner) or "private",
-        storage_class=fields.storage_class(call.headers) or "STANDARD",
-        expected=call.body.expected(),
-        conditions=fields.write_conditions(call.headers),
-    )
+    request = put_request(call, call.key, call.headers, call.body.expected())
     info = await call.service.objects.put(call.caller, request, aiter(call.body))
     return Answer(200, written(info))
+
+
+def put_request(call: Call, key: str, headers: Mapping[str, str], expected: Expected) -> PutRequest:
+    """What headers (by lower-case name) say of an object that is written whole."""
+    fields.refuse_unsupported(headers)
+    return PutRequest(
+        bucket=call.bucket,
+        key=key,
+        content_type=fields.content_type(headers),
+        headers=fields.kept(headers),
+        metadata=fields.metadata(headers),
+        acl=asked_acl(headers, call.caller.owner) or "private",
+        storage_class=fields.storage_class(headers) or "STANDARD",
+        expected=expected,
+        conditions=fields.write_conditions(headers),
+    )
 
 
 async def delete_object(call: Call) -> Answer:
