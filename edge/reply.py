@@ -21,7 +21,7 @@ from edge.policy.sites import Site
 from edge.policy.variant import BadParameter
 from wire.conditions import Outcome, evaluate, if_range_holds
 from wire.dates import http_date
-from wire.ranges import Part, Unsatisfiable, content_range, parse_range, unsatisfied_range
+from wire.ranges import Part, Selection, Unsatisfiable, content_range, parse_range, unsatisfied_range
 
 METHODS = "GET, HEAD, OPTIONS"
 PROBLEM_TYPE = "application/problem+json"  # RFC 9457
@@ -60,52 +60,46 @@ def of_answer(
 ) -> Reply:
     """The reply that gives `answer`, or as much of it as the request's conditions and range leave.
 
-    `stored` is False for an answer that is only relayed: it has no parts and is not kept by clients either, unless
-    its upstream says so.
+    `stored` is False for an answer that is only relayed: it has no parts, and clients keep it only where its upstream
+    says so.
     """
     asset = answer.asset
-    short = answer.degraded or (answer.representation is not None and answer.representation.provisional)
-    cache_control = client_cache_control(asset.path, asset.status, asset.headers, lifetimes, short=short, stored=stored)
+    cache_control = _cache_control(answer, outcome, lifetimes, stored=stored)
     if body is None:
         return problem(site, asset.status, _ABSENT, outcome=outcome, cache_control=cache_control)
 
-    life = (
+    about = (
+        *_validators(answer),
         ("Date", http_date(asset.upstream_date or asset.stored_at)),
         ("Age", str(age(asset.upstream_age, asset.stored_at, now))),
         ("Cache-Control", cache_control),
-    )
-    about = (
-        *_validators(answer),
-        *life,
         *site_headers(site, answer.content_type).items(),
         ("Cache-Status", outcome.header()),
     )
-    content = (*about, *_content(answer))
-    length = body.length
-
-    def give(status: int, headers: Headers, start: int = 0, stop: int | None = None) -> Reply:
-        return Reply(status, headers, body, start, stop, site.name, outcome)
-
-    def withhold(status: int, detail: str, *headers: tuple[str, str]) -> Reply:
-        body.close()
-        return _problem(site, (*life, *headers), Problem(HTTPStatus(status).phrase, status, detail), outcome)
-
-    if asset.status == 200:
+    start, stop = 0, body.length
+    parts: Headers = ()
+    status = asset.status
+    if status == 200:
         match _preconditions(request, answer, now):
             case Outcome.NOT_MODIFIED:
                 body.close()
                 return Reply(304, about, site=site.name, outcome=outcome)
             case Outcome.PRECONDITION_FAILED:
-                return withhold(412, "what is stored is not what the request is about")
-        if stored and length is not None:
-            content = (*content, ("Accept-Ranges", "bytes"))
-            match _range(request, answer, length):
+                body.close()
+                return problem(site, 412, "what is stored is not what the request is about", outcome=outcome)
+        if stored and body.length is not None:
+            parts = (("Accept-Ranges", "bytes"),)
+            match _range(request, answer, body.length):
+                case Part(first, last):
+                    status, start, stop = 206, first, last + 1
+                    parts = (*parts, ("Content-Range", content_range(first, last, body.length)))
                 case Unsatisfiable():
-                    return withhold(416, f"there are {length} bytes", ("Content-Range", unsatisfied_range(length)))
-                case Part(start, end) as part:
-                    sizes = (("Content-Range", content_range(start, end, length)), _length(part.length))
-                    return give(206, (*content, *sizes), start, end + 1)
-    return give(asset.status, content if length is None else (*content, _length(length)), 0, length)
+                    body.close()
+                    size = ("Content-Range", unsatisfied_range(body.length))
+                    return problem(site, 416, f"there are {body.length} bytes", outcome=outcome, headers=(size,))
+    length = (_length(stop - start),) if stop is not None else ()
+    headers = (*about, *_content(answer), *parts, *length)
+    return Reply(status, headers, body, start, stop, site.name, outcome)
 
 
 def problem(
@@ -170,7 +164,7 @@ def _preconditions(request: Request, answer: Answer, now: float) -> Outcome:
     )
 
 
-def _range(request: Request, answer: Answer, length: int) -> object:
+def _range(request: Request, answer: Answer, length: int) -> Selection:
     """What the request's Range selects; only GET has ranges (RFC 9110 §14.2)."""
     wanted = request.headers.get("range") if request.method == "GET" else None
     if not if_range_holds(request.headers.get("if-range"), answer.etag, answer.asset.last_modified):
@@ -183,6 +177,13 @@ def _validators(answer: Answer) -> Iterator[tuple[str, str]]:
         yield "ETag", f'"{answer.etag}"'
     if answer.asset.last_modified is not None:
         yield "Last-Modified", http_date(answer.asset.last_modified)
+
+
+def _cache_control(answer: Answer, outcome: CacheStatus, lifetimes: Lifetimes, *, stored: bool) -> str:
+    asset = answer.asset
+    provisional = answer.representation is not None and answer.representation.provisional
+    short = answer.degraded or provisional or outcome.detail is Detail.STALE
+    return client_cache_control(asset.path, asset.status, asset.headers, lifetimes, short=short, stored=stored)
 
 
 def _content(answer: Answer) -> Iterator[tuple[str, str]]:

@@ -25,7 +25,7 @@ from edge.policy.negotiate import AcceptClass
 from edge.policy.variant import Variant
 
 KEEPER_WAIT = 10.0  # seconds a request waits for a keeper that is away
-_ASKINGS = 2  # how often a request is asked at most: one that kills keepers must not go on doing so
+_ASKINGS = 3  # how often a request is asked at most: one that kills keepers must not go on doing so
 _BACKOFF = (0.05, 0.1, 0.2, 0.5, 1.0)  # seconds between attempts to reach it
 _READ = 256 * 1024  # bytes of a growing file that are read at once
 
@@ -244,6 +244,7 @@ class KeeperClient:
             finally:
                 self._connected.clear()
                 connection.close()
+            await asyncio.sleep(_BACKOFF[0])  # a dying process may still accept what it will never answer
 
     async def connected(self) -> None:
         """Wait until there is a keeper."""

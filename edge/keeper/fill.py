@@ -29,6 +29,7 @@ from edge.keeper.metrics import Metrics
 from edge.keeper.probes import Probes
 from edge.keeper.record import conditions, drafted, freshened, identified, may_be_stale
 from edge.keeper.selection import facts_of
+from edge.keeper.trouble import NoRoom
 from edge.keeper.upstreams import Upstreams
 from edge.policy.freshness import Lifetimes, not_storable
 from edge.policy.reasons import Detail, Forward
@@ -175,15 +176,14 @@ class Assets:
     async def _fly(self, flight: SourceFlight, site: Site, path: str, key: bytes, epoch: int) -> Landed:
         old = self._stored(key)
         forward = Forward.URI_MISS if old is None else Forward.STALE
-        stale = old if old is not None and self._current(site, old) and may_be_stale(old, self._clock()) else None
         asked = self._clock()
         try:
             async with self._upstreams.ask(site, path, conditions(old, epoch)) as answer:
                 status = answer.status
                 if status == 304 and old is not None:
                     return await self._confirmed(site, old, epoch, answer, asked)
-                if status >= 500 and stale is not None:
-                    return Landed(stale, Forward.STALE, status, detail=Detail.STALE)
+                if status >= 500 and old is not None and self._may_stand_in(site, old):
+                    return Landed(old, Forward.STALE, status, detail=Detail.STALE)
                 draft = self._draft(site, path, key, epoch, answer, asked)
                 if site.behaviour.hides_errors and status != 200:
                     self._records.put_asset(draft)
@@ -191,8 +191,8 @@ class Assets:
                 record = await self._take(flight, draft, answer)
         except UpstreamFailed as failed:
             self._metrics.fills.labels(site.name, failed.detail).inc()
-            if stale is not None and not flight.length:
-                return Landed(stale, Forward.STALE, None, detail=Detail.STALE)
+            if old is not None and not flight.announced and self._may_stand_in(site, old):
+                return Landed(old, Forward.STALE, None, detail=Detail.STALE)
             raise
         if record.source is None:
             return Landed(record, forward, status)
@@ -222,7 +222,7 @@ class Assets:
             except (NoSpace, OSError) as error:
                 self._metrics.refusals.inc()
                 if flight.announced:
-                    raise UpstreamFailed(Detail.DISK_FULL, f"the body could not be stored: {error}") from None
+                    raise NoRoom(f"the body could not be stored: {error}") from None
                 detail = Detail.DISK_FULL
         unshared = Unshared(draft, answer, detail)
         self._remember_unshared(draft.key, detail)
@@ -281,6 +281,10 @@ class Assets:
         if site.at_bucket and not self._epochs.settled:
             return False
         return record.epoch == self._epochs.current(purge_subject(site, record.path))
+
+    def _may_stand_in(self, site: Site, old: AssetRecord) -> bool:
+        """Whether an old answer may be given for a failing upstream."""
+        return self._current(site, old) and may_be_stale(old, self._clock())
 
     def _remember_unshared(self, key: bytes, detail: Detail) -> None:
         if len(self._unshared) >= _UNSHARED_LIMIT:

@@ -18,6 +18,7 @@ from edge.cache.records import RecordStore
 from edge.keeper.flights import Flight, Flights
 from edge.keeper.metrics import Metrics
 from edge.keeper.selection import Unmade
+from edge.keeper.trouble import NoRoom, SourceGone
 from edge.policy.reasons import Detail
 from edge.render.errors import RenderError
 from edge.render.pool import Rendered, RendererPool, SourceRef
@@ -28,14 +29,6 @@ _FAILED_LIMIT = 10_000
 RenderingFlight: TypeAlias = Flight[Representation | None]
 
 log = structlog.get_logger()
-
-
-class SourceGone(Exception):
-    """The source's body is not on the disk (any more), or damaged: fetch it again."""
-
-
-class NoRoom(Exception):
-    """The rendering was made, but there is no room to keep it."""
 
 
 class Renderings:

@@ -16,9 +16,9 @@ from edge.keeper import link
 from edge.keeper.answer import Answer
 from edge.keeper.fill import Opening, SourceFlight, Unshared
 from edge.keeper.flights import WaitedTooLong
-from edge.keeper.renderings import NoRoom, SourceGone
 from edge.keeper.rooms import Present, Rooms
 from edge.keeper.selection import Selection, Unmade, Unprobed, Wish, carry_out, facts_of, select
+from edge.keeper.trouble import NoRoom, SourceGone
 from edge.policy.plan import AssetFacts, Plan, Refused, decide, degraded, renderable, untouched, yielded
 from edge.policy.reasons import CacheStatus, Detail, Forward
 from edge.render.errors import RenderError
@@ -72,8 +72,12 @@ class Waiter:
             await self._run()
         except UpstreamFailed as failed:
             raise NotGiven(failed.status, replace(self._status, detail=failed.detail), str(failed)) from None
+        except NoRoom as full:
+            raise NotGiven(503, replace(self._status, detail=Detail.DISK_FULL), str(full)) from None
         except WaitedTooLong:
             raise NotGiven(504, self._status, "the answer was not ready in time") from None
+        finally:
+            self._count()
 
     async def _run(self) -> None:
         for _ in range(_FETCHES):
@@ -88,7 +92,13 @@ class Waiter:
                 return self._give(await self._select(asset))
             except SourceGone:
                 self._rooms.assets.forget(asset)
-        raise NotGiven(503, replace(self._status, detail=Detail.DISK_FULL), "the source could not be kept")
+        raise NoRoom("the source could not be kept")
+
+    def _count(self) -> None:
+        metrics, name = self._rooms.metrics, self._site.name
+        metrics.misses.labels(name, self._status.fwd or Forward.MISS).inc()
+        if self._status.detail is Detail.STALE:
+            metrics.stale.labels(name).inc()
 
     # The asset.
 

@@ -214,7 +214,7 @@ async def test_a_request_that_kills_keepers_is_not_asked_for_ever(tmp_path: Path
     async with keeper(tmp_path / "s", script), connected(tmp_path / "s") as asking:
         with pytest.raises(KeeperAway):
             await ask(asking)
-    assert deaths == 2
+    assert deaths == 3
 
 
 async def test_without_a_keeper_a_request_waits_no_longer_than_its_deadline(tmp_path: Path) -> None:
