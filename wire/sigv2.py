@@ -163,11 +163,15 @@ def _texts(
     own = "".join(f"{name}:{fields[name]}\n" for name in sorted(fields) if name.startswith("x-amz-"))
     head = f"{method}\n{plain}\n{date}\n{own}" + ("" if bucket is None else f"/{bucket}")
     found = [
-        f"{head}{path}{_parameters(raw_query, names)}"
-        for path in spellings(raw_path)
-        for names in (_LATER, _DOCUMENTED)
+        f"{head}{path}{_parameters(raw_query, names)}" for path in _paths(raw_path) for names in (_LATER, _DOCUMENTED)
     ]
     return tuple(dict.fromkeys(found))
+
+
+def _paths(raw_path: str) -> tuple[str, ...]:
+    """The spellings of the path; boto3 signs a bucket's with a slash at its end, which it does not send."""
+    found = spellings(raw_path)
+    return found if "/" in raw_path[1:] else (*found, *(f"{path}/" for path in found))
 
 
 def _parameters(raw_query: str, names: frozenset[str]) -> str:
