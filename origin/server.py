@@ -15,6 +15,7 @@ from origin.api.listener import Listener
 from origin.api.s3.endpoint import Endpoint
 from origin.jobs import collect
 from origin.service.service import Service
+from origin.service.steps import Observer, unobserved
 
 DRAIN = 10.0
 """How long requests in progress may take once the process is told to stop, in seconds."""
@@ -23,14 +24,17 @@ CLOSING = 1.0
 BACKLOG = 1024
 
 
-async def serve(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT, then drain. Raises StartError where a start cannot go on."""
+async def serve(settings: Settings, *, observe: Observer = unobserved) -> None:
+    """Serve until SIGTERM or SIGINT, then drain. Raises StartError where a start cannot go on.
+
+    `observe` hears of each step of a write (see service/steps.py).
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     sock = bind(settings.origin.listen, "origin.listen")
-    service = await Service.open(settings)
+    service = await Service.open(settings, observe=observe)
     collector = asyncio.create_task(collect.run(service.stores))
     try:
         endpoint = Endpoint(service, settings)
