@@ -16,7 +16,7 @@ from typing import Any
 import pyvips
 
 from edge.policy.plan import RenderPlan
-from edge.render import colour, cost, facts, kinds
+from edge.render import colour, cost, facts, hdr, kinds
 from edge.render.containers import Bytes
 from edge.render.encode import FORMATS, encode
 from edge.render.errors import ResultTooLarge, TooLarge, TooManyPixels
@@ -138,16 +138,19 @@ def open_frames(work: Work) -> None:
 
 
 def to_rgb(work: Work) -> None:
-    """Turn CMYK, and grey with a profile, into sRGB (libvips icc_transform): both cannot wait for the resize."""
+    """Turn CMYK, grey with a profile (libvips icc_transform) and high dynamic range into sRGB: they cannot wait for
+    the resize."""
+    if (coding := work.facts.coding) is not None:
+        work.each(lambda frame: hdr.to_srgb(frame, coding))
     if work.facts.profile in (colour.Profile.CMYK, colour.Profile.GREY):
         work.each(lambda frame: colour.to_rgb(frame, work.facts.profile))
     work.grey = work.frames[0].bands < 3
 
 
 def to_working_space(work: Work) -> None:
-    """Go to linear light (libvips colourspace scrgb) if the decoded pixels are few enough, else to 8-bit gamma."""
-    pixels = sum(frame.width * frame.height for frame in work.frames)
-    work.linear = work.resizes and pixels <= colour.LINEAR_PIXELS
+    """Go to linear light (libvips colourspace scrgb) where that is affordable, else to 8-bit gamma."""
+    sizes = [(frame.width, frame.height) for frame in work.frames]
+    work.linear = work.resizes and colour.linear_is_affordable(sizes, work.stored_size[1])
     work.each(colour.to_linear if work.linear else lambda frame: colour.to_display(frame, work.grey))
 
 
@@ -203,6 +206,9 @@ def crop(work: Work) -> None:
 def to_output_space(work: Work) -> None:
     """Settle what the numbers mean: sRGB, or Display-P3 with its profile where the plan keeps it (icc_transform)."""
     profile = colour.profile_of(work.frames[0])
+    if work.facts.profile is colour.Profile.P3 and profile is colour.Profile.SRGB:
+        profile = colour.Profile.P3
+        work.each(colour.as_p3)
     work.each(lambda frame: colour.to_output(frame, profile, work.plan.keep_profile))
 
 
@@ -255,15 +261,15 @@ def blur(work: Work) -> None:
 
 
 def strip(work: Work) -> None:
-    """Leave all metadata behind, location above all. The encoders write none of it by themselves; where copyright is
-    to survive they write Exif, which must then hold nothing else."""
-    if not work.copyright:
-        return
-    try:
-        names = [name for name in work.frames[0].get_fields() if name.startswith("exif-") or name in LOCATED]
-    except UnicodeError:  # names that are no text cannot be listed, and so not be left behind one by one
-        work.copyright = {}
-        return
+    """Leave all metadata behind, location above all. The encoders write none of it by themselves, but heifsave turns
+    an orientation into a rotation of its own; where copyright is to survive they write Exif, which must then hold
+    nothing else."""
+    names = {"orientation"} if work.frames[0].get_typeof("orientation") else set()
+    if work.copyright:
+        try:
+            names.update(n for n in work.frames[0].get_fields() if n.startswith("exif-") or n in LOCATED)
+        except UnicodeError:  # names that are no text cannot be listed, and so not be left behind one by one
+            work.copyright = {}
 
     def bare(frame: Image) -> Image:
         clean = frame.copy()
@@ -271,7 +277,8 @@ def strip(work: Work) -> None:
             clean.remove(name)
         return clean
 
-    work.each(bare)
+    if names:
+        work.each(bare)
 
 
 def encode_frames(work: Work) -> None:

@@ -41,6 +41,17 @@ def test_every_orientation_comes_out_upright(orientation: int, form: str) -> Non
         assert close(oracle.centres(got), pictures.QUADRANTS, 4)
 
 
+@pytest.mark.parametrize("form", ["avif", "jpeg", "png", "webp"])
+def test_a_turned_source_is_turned_once_in_every_format(form: str) -> None:
+    stored = oracle.to_vips(oracle.stored_for(oracle.quadrants(160, 96), 6))
+    source = saved(pictures.with_metadata(stored, orientation=6), "jpeg")
+    body = render(source, plan(160, 96, form))
+    assert not oracle.field(body, "orientation")
+    got = oracle.pixels_of(body)
+    assert got.shape[:2] == (96, 160)
+    assert close(oracle.centres(got), pictures.QUADRANTS, 8)
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_the_demo_stores_orientations_as_exif_wants_them(orientation: int) -> None:
     stored = pictures.turned_for(pictures.quadrants(40, 24), orientation)
