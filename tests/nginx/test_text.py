@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from pydantic import ValidationError
 
 from conf.errors import StartError
 from conf.schema import Settings
@@ -104,9 +105,10 @@ def test_a_quote_in_a_path_stays_inside_its_word() -> None:
     assert r'ssl_certificate "/etc/a\"; return 200; #\\/chain.pem";' in text
 
 
-def test_a_prefix_never_leaves_its_comment() -> None:
+def test_a_prefix_cannot_hold_a_directive() -> None:
     site = {"name": "media", "host": "m.test", "prefix": "/a\n} evil {", "bucket": "media"}
-    assert "evil" not in configuration(settings(sites=[site]))
+    with pytest.raises(ValidationError, match=r"sites\.0\.prefix"):
+        settings(sites=[site])
 
 
 def test_templates_print_only_what_was_checked() -> None:
