@@ -10,7 +10,7 @@ import structlog
 from conf.ready import announce
 from conf.schema import Settings
 from conf.sockets import bind, bound_address
-from origin.admin import AdminSocket
+from origin.admin.socket import AdminSocket
 from origin.api.listener import Listener
 from origin.api.s3.endpoint import Endpoint
 from origin.jobs import collect

@@ -136,6 +136,9 @@ class Upkeep(Protocol):
     def wrapped(self) -> dict[str, int]:
         """How many blob keys, of dead blobs too, each master key wraps, by its id."""
 
+    def wrapping(self) -> list[str]:
+        """The ids of the master keys that wrap any blob's key; costs a step for each."""
+
     def wrapped_by(self, key_id: str, limit: int) -> list[BlobRow]:
         """Blobs whose key that master key wraps."""
 

@@ -18,6 +18,7 @@ import structlog
 
 from origin.catalog.contract import Tables
 from origin.catalog.rows import BlobRow, ManifestRow, UploadRow, UploadState
+from origin.jobs.progress import Progress, Tell, silent
 from origin.service.model import ServiceError
 from origin.service.stores import BareStores
 
@@ -42,7 +43,7 @@ class Collected:
     abandoned: int = 0
 
 
-async def collect_once(stores: BareStores, now: float) -> Collected:
+async def collect_once(stores: BareStores, now: float, *, tell: Tell = silent) -> Collected:
     """One round, as of `now` (seconds since 1970), after the round that may be running.
 
     Raises ServiceError where a store fails; run it again later.
@@ -51,9 +52,9 @@ async def collect_once(stores: BareStores, now: float) -> Collected:
     before = now - stores.settings.origin.grace
     async with stores.collecting:
         await _finished_uploads(stores, before, now, done)
-        await _doomed_manifests(stores, before, done)
+        await _doomed_manifests(stores, before, done, tell)
         await _doomed_blobs(stores, before)
-        await _dead_blobs(stores, done)
+        await _dead_blobs(stores, done, tell)
         await _abandoned(stores, done)
         await stores.write(lambda tables: tables.events.trim(now - EVENTS_AGE, EVENTS_KEPT))
     return done
@@ -104,7 +105,7 @@ def _release_parts(tables: Tables, upload: UploadRow, taken: frozenset[int], now
     return False
 
 
-async def _doomed_manifests(stores: BareStores, before: float, done: Collected) -> None:
+async def _doomed_manifests(stores: BareStores, before: float, done: Collected, tell: Tell) -> None:
     """Until none is left: a multipart object's manifest dooms those of its parts."""
     while True:
         oldest = stores.reads.oldest()
@@ -113,6 +114,7 @@ async def _doomed_manifests(stores: BareStores, before: float, done: Collected) 
             while await stores.write(partial(_release_segments, doomed=manifest)):
                 pass
             done.manifests += 1
+            tell(Progress("releasing", done.manifests, 0, "manifests"))
         if not manifests:
             return
 
@@ -144,12 +146,13 @@ async def _doomed_blobs(stores: BareStores, before: float) -> None:
             return
 
 
-async def _dead_blobs(stores: BareStores, done: Collected) -> None:
+async def _dead_blobs(stores: BareStores, done: Collected, tell: Tell) -> None:
     while True:
         dead = await stores.read(lambda tables: tables.blobs.dead(BATCH))
         await stores.working(partial(stores.blobs.remove, [blob.id for blob in dead]))
         await stores.write(partial(_forget, dead=dead))
         done.blobs += len(dead)
+        tell(Progress("removing", done.blobs, 0, "blobs"))
         if len(dead) < BATCH:
             return
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-Unit = Literal["bytes", "blobs", "files", "keys"]
+Unit = Literal["bytes", "blobs", "files", "keys", "manifests"]
 
 
 class Progress(msgspec.Struct, frozen=True):

@@ -83,6 +83,30 @@ class KeyRing:
         """The text of the master key file."""
         return _HEAD + "".join(f"key {key_id} {key.hex()}\n" for key_id, key in self._keys.items())
 
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids of the keys, the active one last."""
+        return tuple(self._keys)
+
+    def __contains__(self, key_id: object) -> bool:
+        return key_id in self._keys
+
+    def fingerprint(self, key_id: str) -> str:
+        """32 hexadecimal digits that tell keys apart and say nothing else about them."""
+        return _derive(self._keys[key_id], "master key fingerprint v1")[:16].hex()
+
+    def added(self, key_id: str, key: bytes) -> KeyRing:
+        """The ring with one more key, which is the active one. Raises BadKeyFile where the id is taken or is none."""
+        if key_id in self._keys:
+            raise BadKeyFile(f"there is a key {key_id} already")
+        ring = KeyRing({**self._keys, key_id: key})
+        return KeyRing.parse(ring.render())
+
+    def without(self, key_id: str) -> KeyRing:
+        """The ring without a key that is not the active one."""
+        assert key_id != self.active
+        return KeyRing({other: key for other, key in self._keys.items() if other != key_id})
+
     def __repr__(self) -> str:
         return f"KeyRing({', '.join(self._keys)})"
 

@@ -1,7 +1,7 @@
 """The data folder: one owner at a time, and the keys that a first start makes.
 
-The rule of this file: whatever is wrong is one StartError that names the file or setting. A key file is never
-replaced, and a master key is made only where no catalog could need another one.
+The rule of this file: whatever is wrong is one StartError that names the file or setting. A key file is
+replaced only by one that the key ring asked for, and a master key is made only where no catalog could need another.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import orjson
 
 from conf.errors import StartError
 from conf.schema import Settings
-from origin.blobs.syncing import make_folders, write_new
+from origin.blobs.syncing import make_folders, sync_folder, write_new
 from origin.seal.keyring import BadKeyFile, KeyRing
 
 
@@ -56,6 +56,15 @@ def write_secret(path: Path, text: str) -> None:
         raise StartError(f"cannot write {path}: {error.strerror}") from error
 
 
+def replace_secret(path: Path, text: str) -> None:
+    """Put a new text in the place of a file, durably, so that always one of both is there. Raises OSError."""
+    fresh = path.with_name(path.name + ".new")
+    fresh.unlink(missing_ok=True)
+    write_new(fresh, text.encode())
+    fresh.replace(path)
+    sync_folder(path.parent)
+
+
 def write_key_file(path: Path, access_key: str, secret_key: str) -> None:
     """Write an access key's JSON file."""
     text = orjson.dumps({"access_key": access_key, "secret_key": secret_key}).decode() + "\n"
@@ -73,23 +82,41 @@ def read_key_file(path: Path) -> tuple[str, str] | None:
         raise StartError(f"the key file {path} cannot be read as JSON with access_key and secret_key") from error
 
 
+def export_master_keys(settings: Settings, target: Path) -> list[dict[str, str]]:
+    """Copy the key file to a new file, mode 0600; returns ids and fingerprints. Raises StartError."""
+    ring = read_master_keys(settings)
+    if ring is None:
+        raise StartError(f"there is no master key {settings.master_key} (master_key_file)")
+    write_secret(target, ring.render())
+    return [{"id": key_id, "fingerprint": ring.fingerprint(key_id)} for key_id in ring.ids]
+
+
+def read_master_keys(settings: Settings) -> KeyRing | None:
+    """The master keys; None where there is no such file. Raises StartError where it cannot be read."""
+    path = settings.master_key
+    try:
+        return KeyRing.parse(path.read_text())
+    except FileNotFoundError:
+        return None
+    except BadKeyFile as error:
+        raise StartError(f"the master key {path} (master_key_file) cannot be used: {error}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise StartError(f"the master key {path} (master_key_file) cannot be read: {error}") from error
+
+
 def master_keys(settings: Settings, catalog: Path, fresh: KeyRing) -> KeyRing:
     """The master keys; `fresh` is written and returned where neither file nor catalog exist.
 
     Raises StartError where the file is missing although there is data, or cannot be read.
     """
     path = settings.master_key
-    try:
-        return KeyRing.parse(path.read_text())
-    except FileNotFoundError:
-        if catalog.exists():
-            raise StartError(
-                f"the master key {path} (master_key_file) is missing, and {catalog.parent} holds data that needs it:"
-                " put the file back"
-            ) from None
-    except BadKeyFile as error:
-        raise StartError(f"the master key {path} (master_key_file) cannot be used: {error}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise StartError(f"the master key {path} (master_key_file) cannot be read: {error}") from error
+    ring = read_master_keys(settings)
+    if ring is not None:
+        return ring
+    if catalog.exists():
+        raise StartError(
+            f"the master key {path} (master_key_file) is missing, and {catalog.parent} holds data that needs it:"
+            " put the file back"
+        )
     write_secret(path, fresh.render())
     return fresh

@@ -116,6 +116,7 @@ def _begin(settings: Settings, catalog: SqliteCatalog, ring: KeyRing) -> tuple[S
             opened = store_key
         else:
             opened = ring.unwrap(Wrapped(key_id.decode(), sealed), STORE_KEY.encode())
+            _check_ring(tables, ring)
         return opened, _next_epoch(tables), (meta.get(LOG) or b"").decode()
 
     try:
@@ -125,6 +126,14 @@ def _begin(settings: Settings, catalog: SqliteCatalog, ring: KeyRing) -> tuple[S
     except CatalogError as error:
         raise _unwritable(settings, error) from error
     return StoreKeys(opened), epoch, name
+
+
+def _check_ring(tables: Tables, ring: KeyRing) -> None:
+    """Raise WrongKey where a blob's key is wrapped by a master key that is missing or another one."""
+    for key_id in tables.upkeep.wrapping():
+        for blob in tables.upkeep.wrapped_by(key_id, 1):
+            assert blob.wrapped is not None
+            ring.unwrap(Wrapped(key_id, blob.wrapped), blob.id)
 
 
 def _unwritable(settings: Settings, error: CatalogError) -> StartError:

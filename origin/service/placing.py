@@ -16,6 +16,7 @@ from origin.service.access import denied, no_such_bucket, no_such_key
 from origin.service.describe import digests_of
 from origin.service.ingest import Content
 from origin.service.model import ServiceError, WriteConditions
+from origin.service.quota import check_quota
 from origin.service.source import INLINE
 from origin.service.stores import Stores
 from wire.feed import OBJECT_CREATED, OBJECT_REMOVED
@@ -61,6 +62,8 @@ def _join_or_keep(stores: Stores, tables: Tables, fresh: NewBlob, duplicates: li
     A known blob is joined only if nobody flagged it and its file has the right length (a stat: 3 µs on a warm disk);
     else it gets our file, which heals every object that refers to it.
     """
+    if fresh.key_id is not None and fresh.key_id not in stores.ring:
+        raise ServiceError("SlowDown", "The master key was retired meanwhile. Try again.")
     known = tables.blobs.find(fresh.fingerprint)
     if known is None:
         return tables.blobs.insert(fresh)
@@ -120,9 +123,14 @@ def place_version(
     conditions: WriteConditions,
     *,
     create_only: bool,
+    completed: int = 0,
 ) -> int:
-    """Make `version` the latest of its key, in place of the null version; returns its sequence."""
+    """Make `version` the latest of its key, in place of the null version; returns its sequence.
+
+    `completed` is the bytes of the upload it is made of, which are still counted as uploading.
+    """
     bucket_again(tables, bucket)
+    before = tables.quotas.usage(bucket.number)
     latest = tables.versions.latest(bucket.number, version.key)
     check_conditions(stores, latest, version.key, conditions, create_only=create_only)
     sequence = tables.meta.mutation()
@@ -130,6 +138,7 @@ def place_version(
     if null is not None:
         _drop(tables, null, version.created, sequence)
     tables.versions.insert(sequence, version)
+    check_quota(tables, bucket.name, bucket.number, before, completed=completed)
     tables.events.add(OBJECT_CREATED, bucket.name, version.key, version.version_id or None, sequence, version.created)
     return sequence
 

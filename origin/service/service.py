@@ -19,6 +19,7 @@ from origin.service.feed import Feed
 from origin.service.folder import FolderLock, read_key_file, write_key_file
 from origin.service.keys import Keys
 from origin.service.listing import Listing
+from origin.service.masterkeys import MasterKeys
 from origin.service.model import Permission, ServiceError
 from origin.service.objects import Objects
 from origin.service.opening import open_stores
@@ -47,6 +48,7 @@ class Service:
         self._duplicates = Duplicates(stores)
         self.access = Access(stores)
         self.keys = Keys(stores)
+        self.master_keys = MasterKeys(stores)
         self.buckets = Buckets(stores)
         self.bucket_settings = BucketSettings(stores)
         self.objects = Objects(stores, self._duplicates)

@@ -45,6 +45,7 @@ from origin.service.model import (
 )
 from origin.service.operations import Level, operation
 from origin.service.placing import place_content, place_version
+from origin.service.quota import check_quota
 from origin.service.steps import Step
 from origin.service.stores import Stores
 
@@ -124,7 +125,7 @@ class Uploads:
             now = stores.clock()
 
             def transact(tables: Tables) -> tuple[bytes, ...]:
-                _open_upload(tables, caller, "UploadPart", bucket, key, upload_id)
+                upload = _open_upload(tables, caller, "UploadPart", bucket, key, upload_id)
                 placed = place_content(stores, tables, content, ingest.pending)
                 part = PartRow(
                     number=number,
@@ -134,7 +135,9 @@ class Uploads:
                     seal_id=seal_id,
                     digests=sealed,
                 )
+                usage = tables.quotas.usage(upload.bucket)
                 replaced = tables.uploads.put_part(upload_id, part)
+                check_quota(tables, bucket, upload.bucket, usage)
                 if replaced is not None:
                     tables.manifests.release(replaced, now, tables.meta.mutation())
                 stores.observe(Step.TRANSACT)
@@ -254,8 +257,9 @@ class Uploads:
                     digests=seal_digests(stores, seal_id, joined.digests),
                 )
                 sequence = place_version(
-                    stores, tables, joined.bucket, version, conditions, create_only=create_only(caller)
-                )
+                    stores, tables, joined.bucket, version, conditions, create_only=create_only(caller),
+                    completed=tables.quotas.upload(upload_id),
+                )  # fmt: skip
                 tables.uploads.finish(upload_id, UploadState.COMPLETED, version.created, manifest, sequence)
                 return version
 

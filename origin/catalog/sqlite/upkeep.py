@@ -68,6 +68,14 @@ _DAMAGED = """
     SELECT b.name, v.key, v.version_id FROM versions v JOIN buckets b ON b.number = v.bucket
     WHERE v.manifest IN (SELECT manifest FROM holders) ORDER BY b.name, v.key, v.sequence LIMIT ?
 """
+# One seek in the index for each key, however many blobs it wraps.
+_WRAPPING = """
+    WITH RECURSIVE ids (id) AS (
+        SELECT min(key_id) FROM blobs WHERE key_id IS NOT NULL
+        UNION ALL SELECT (SELECT min(key_id) FROM blobs WHERE key_id > ids.id) FROM ids WHERE ids.id IS NOT NULL
+    )
+    SELECT id FROM ids WHERE id IS NOT NULL
+"""
 
 
 class Upkeep(Table):
@@ -150,8 +158,10 @@ class Upkeep(Table):
             )
 
     def wrapped(self) -> dict[str, int]:
-        # One step of the index for each key, and a count of its entries.
         return dict(self._run("SELECT key_id, count(*) FROM blobs WHERE key_id IS NOT NULL GROUP BY key_id").fetchall())
+
+    def wrapping(self) -> list[str]:
+        return [key_id for (key_id,) in self._run(_WRAPPING)]
 
     def wrapped_by(self, key_id: str, limit: int) -> list[BlobRow]:
         return self._blobs("WHERE b.key_id = ? LIMIT ?", (key_id, limit))

@@ -1,0 +1,13 @@
+"""The origin's commands, one module for each noun."""
+
+from __future__ import annotations
+
+import click
+
+from origin.commands.bucket import bucket
+from origin.commands.key import key
+from origin.commands.keyring import keyring
+from origin.commands.serve import origin
+from origin.commands.upkeep import fsck, gc, scrub
+
+COMMANDS: list[click.Command] = [origin, key, keyring, bucket, gc, fsck, scrub]
