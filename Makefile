@@ -7,12 +7,16 @@ PYTHON ?= python3
 VENV ?= .venv
 ARGS ?=
 REQUIRE_PROGRAMS ?= 0
+KILLS ?= 1000
+CUTS ?= 10000
+CHANGES ?= 100000
+SECONDS ?= 0
 PROGRAMS := nginx curl chromium
 
 export PATH := $(PATH):/usr/sbin:/sbin
 PY := $(VENV)/bin/python
 
-.PHONY: help demo test check programs lock docs clean
+.PHONY: help demo test soak check programs lock docs clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -22,6 +26,9 @@ demo: $(VENV)/.run ## upload pictures, read their variants as four kinds of clie
 
 test: $(VENV)/.test programs check ## style, types, floors and all tests (ARGS: further pytest arguments)
 	@FACET_REQUIRE_PROGRAMS=$(REQUIRE_PROGRAMS) $(PY) -m pytest $(ARGS)
+
+soak: $(VENV)/.test ## faults at length: kills, power cuts, shared bodies (KILLS, CUTS, CHANGES, SECONDS); goes on where it was
+	@$(PY) -m tests.faults.soak --kills $(KILLS) --cuts $(CUTS) --changes $(CHANGES) --seconds $(SECONDS)
 
 check: $(VENV)/.test ## style, types and floors only
 	@$(VENV)/bin/ruff check .

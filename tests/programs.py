@@ -8,11 +8,16 @@ import shutil
 import pytest
 
 
+def found(program: str) -> str | None:
+    """The path of `program`, also from /usr/sbin; None where it is not installed."""
+    return shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+
+
 def need(program: str) -> str:
-    """The path of `program`, also from /usr/sbin; without it the test skips, or fails if FACET_REQUIRE_PROGRAMS=1."""
-    found = shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
-    if found is not None:
-        return found
+    """The path of `program`; without it the test skips, or fails if FACET_REQUIRE_PROGRAMS=1."""
+    path = found(program)
+    if path is not None:
+        return path
     reason = f"the program {program} is not installed"
     if os.environ.get("FACET_REQUIRE_PROGRAMS") == "1":
         pytest.fail(reason)

@@ -15,6 +15,7 @@ import apsw
 from blake3 import blake3
 
 from conf.schema import Settings
+from origin.jobs.check import check
 from origin.jobs.collect import collect_once
 from origin.seal.frames import Damaged
 from origin.service.model import Caller, ServiceError
@@ -36,6 +37,9 @@ async def examine(data: Path, access_key: str, journal: Journal) -> list[str]:
         now = service.stores.clock()
         for number in range(1, ROUNDS + 1):
             await collect_once(service.stores, now + number * LATER)
+        checked = await check(service.stores)
+        if not checked.clean:
+            problems.append(f"the check finds {checked.document()}")
     finally:
         await service.close()
     return problems + list(recount(mine))

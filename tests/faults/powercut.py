@@ -14,8 +14,8 @@ import sys
 from pathlib import Path
 
 from tests.faults.examine import examine
-from tests.faults.recorded import KEY
 from tests.faults.replay import Disk, Operation, marks, parse
+from tests.faults.sharing import KEY
 from tests.faults.traffic import Journal
 
 ROOT = Path(__file__).parents[2]

@@ -13,28 +13,14 @@ import sys
 from itertools import islice
 from pathlib import Path
 
-from origin.jobs.collect import collect_once
 from origin.service.model import Caller
 from origin.service.service import Service
+from tests.faults.sharing import KEY, collecting, do
 from tests.faults.small import shrink
-from tests.faults.traffic import Deed, Journal, Verb, deeds, outcome
-from tests.origin.storage.support import BUCKET, copy, join, put, settings
+from tests.faults.traffic import Journal, deeds, outcome
+from tests.origin.storage.support import BUCKET, settings
 
-KEY = "ada-key"
 WRITERS, KEYS = 8, 4
-
-
-async def do(service: Service, who: Caller, deed: Deed) -> None:
-    """Make the change; returns when it is acknowledged."""
-    match deed.verb:
-        case Verb.PUT:
-            await put(service, who, deed.key, deed.bodies[0])
-        case Verb.JOIN:
-            await join(service, who, deed.key, list(deed.bodies))
-        case Verb.COPY:
-            await copy(service, who, deed.source, deed.key)
-        case Verb.DELETE:
-            await service.objects.delete(who, BUCKET, deed.key)
 
 
 async def main(folder: Path, seed: int, count: int) -> None:
@@ -58,12 +44,7 @@ async def main(folder: Path, seed: int, count: int) -> None:
             journal.done(deed.key, state)
             mark("done", deed.key, state)
 
-    async def collect() -> None:
-        while True:
-            await collect_once(service.stores, service.stores.clock())
-            await asyncio.sleep(0.05)
-
-    collector = asyncio.create_task(collect())
+    collector = asyncio.create_task(collecting(service, 0.05))
     await asyncio.gather(*(write(number) for number in range(WRITERS)))
     collector.cancel()
     await asyncio.gather(collector, return_exceptions=True)

@@ -12,17 +12,17 @@ from tests.programs import need
 SEED, CHANGES, CUTS = 7, 160, 40
 
 
-async def test_no_power_cut_loses_what_was_acknowledged(tmp_path: Path) -> None:
-    library = powercut.build(need("gcc"), tmp_path)
-    operations = powercut.record(library, tmp_path / "run", SEED, CHANGES)
+async def test_no_power_cut_loses_what_was_acknowledged(scratch: Path) -> None:
+    library = powercut.build(need("gcc"), scratch)
+    operations = powercut.record(library, scratch / "run", SEED, CHANGES)
     kinds = {operation.kind for operation in operations}
     assert kinds >= set(Kind) - {Kind.RENAME}, "the recorder missed what the engine does"
     for number in range(CUTS):
-        problems = await powercut.cut(operations, random.Random(f"{SEED} {number}"), tmp_path / "cut")
+        problems = await powercut.cut(operations, random.Random(f"{SEED} {number}"), scratch / "cut")
         assert problems == [], f"cut {number}"
 
 
-def test_the_replay_keeps_what_was_synced_and_only_that(tmp_path: Path) -> None:
+def test_the_replay_keeps_what_was_synced_and_only_that(scratch: Path) -> None:
     def made(*, file: bool, folder: bool) -> list[str]:
         log = [
             Operation(Kind.ROOT, 0, 1, 0, (), b""),
@@ -33,7 +33,7 @@ def test_the_replay_keeps_what_was_synced_and_only_that(tmp_path: Path) -> None:
             log.append(Operation(Kind.SYNC, 0, thing, ticket, (), b""))
             if synced:
                 log.append(Operation(Kind.SYNCED, 0, thing, ticket, (), b""))
-        root = tmp_path / f"{file}{folder}"
+        root = scratch / f"{file}{folder}"
         Disk(log, random.Random(1), loss=1.0, torn=0.0).restore(root)
         return [f"{path.name} {path.stat().st_size}" for path in root.iterdir()]
 
