@@ -20,10 +20,14 @@ Image = Any
 """A pyvips.Image (pyvips carries no types)."""
 
 LINEAR_PIXELS = 4_000_000
-"""The most decoded pixels, all frames together, that are resized in linear light. It costs 18 ms a megapixel where
-gamma space costs 1 to 3 (2-core x86-64 virtual machine, 2026-11-20) and scores 10 SSIMULACRA2 points more at 500 px.
-With steps.HEADROOM every JPEG of camera shape reduced to 500 px is within this; 12 megapixels reduced to 1280 px are
-not (300 against 90 ms)."""
+"""The most decoded pixels, all frames together, that are always resized in linear light. With steps.HEADROOM every
+JPEG of camera shape reduced to 800 px is within this."""
+
+LINEAR_ROWS = 2_500_000
+"""As many pixels as are left when the rows have been reduced, before the columns are, may go through linear light
+however many are decoded: that is what it costs, 70 ms a megapixel more than gamma space and nothing for the decoded
+ones. 24 megapixels: 135 ms more at 500 px (2.0 of these), 360 at 1280 px (5.1); 2-core x86-64 virtual machine,
+2026-11-20. It scores 8 to 10 SSIMULACRA2 points more at 500 px."""
 
 PROFILE_FIELD = "icc-profile-data"
 
@@ -114,6 +118,19 @@ def to_rgb(image: Image, profile: Profile) -> Image:
     """sRGB numbers from CMYK or from grey with a profile (libvips icc_transform, the embedded profile first)."""
     fallback = "cmyk" if profile is Profile.CMYK else "srgb"
     return without_profile(image.icc_transform("srgb", embedded=True, input_profile=fallback, intent="relative"))
+
+
+def linear_is_affordable(sizes: list[tuple[int, int]], height: int) -> bool:
+    """Whether frames of these (width, height) should be resized to this height in linear light."""
+    decoded = sum(width * tall for width, tall in sizes)
+    return decoded <= LINEAR_PIXELS or sum(width for width, _ in sizes) * height <= LINEAR_ROWS
+
+
+def as_p3(image: Image) -> Image:
+    """The same numbers, saying that they are Display-P3."""
+    tagged = image.copy()
+    tagged.set_type(pyvips.GValue.blob_type, PROFILE_FIELD, pyvips.Operation.call("profile_load", "p3"))
+    return tagged
 
 
 def to_linear(image: Image) -> Image:

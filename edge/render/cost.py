@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from edge.policy.plan import RenderPlan
-from edge.render.colour import LINEAR_PIXELS
+from edge.render.colour import linear_is_affordable
 from edge.render.encode import AVIF_EFFORT_PIXELS, TRELLIS_PIXELS
 from edge.render.facts import Facts
 
@@ -24,8 +24,8 @@ LINE_BYTES = 6144
 """A source column, where decoder and resampler work line by line."""
 FRAME_BYTES = 300_000
 """A frame of an animation, for the buffers of its part of the libvips graph."""
-LINEAR_MS = 18.0
-"""A decoded megapixel that goes through linear light."""
+LINEAR_MS = 70.0
+"""A megapixel that goes through linear light, after the rows have been reduced."""
 WORD = 4
 """Bytes of one pixel that is held as a whole: red, green, blue and alpha."""
 
@@ -68,9 +68,13 @@ def milliseconds(facts: Facts, plan: RenderPlan) -> float:
     source, result = _megapixels(facts, plan)
     resized = plan.resize_width * plan.resize_height / 1e6
     # A JPEG is decoded at 2 to 4 times the size wanted; everything else at its own.
-    decoded = min(source, 9 * resized) if facts.format == "jpeg" else source
-    linear = LINEAR_MS * decoded if decoded * 1e6 <= LINEAR_PIXELS else 0.0
-    return BASE_MS + _decode(facts).ms * source + linear + _encode(plan).ms * result
+    share = min(1.0, 3 * (resized / source) ** 0.5) if facts.format == "jpeg" and source else 1.0
+    frame = round(facts.width * share), round(facts.height * share)
+    frames = facts.pages if plan.animated else 1
+    height = plan.resize_height if facts.orientation < 5 else plan.resize_width
+    linear = linear_is_affordable([frame] * frames, height)
+    passed = frame[0] * height * frames / 1e6 if linear else 0.0
+    return BASE_MS + _decode(facts).ms * source + LINEAR_MS * passed + _encode(plan).ms * result
 
 
 def memory(facts: Facts, plan: RenderPlan) -> int:

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import msgspec
 
-from edge.render import colour
+from edge.render import boxes, colour, hdr
+from edge.render.boxes import Coding
 from edge.render.containers import Bytes, gif_blocks, png_chunks
 from edge.render.errors import TooManyFrames, TooManyPixels
 from edge.render.kinds import Kind, field, load, reading
+
+_P3_PRIMARIES = 12
+"""SMPTE EG 432-1 (ITU-T H.273 table 2)."""
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -36,6 +40,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     orientation: int = 1
     """Exif orientation, 1 … 8."""
     profile: colour.Profile = colour.Profile.SRGB
+    coding: Coding | None = None
+    """What an AVIF without a profile says its numbers mean; only where that is not sRGB."""
     bits: int = 8
     """Of one band."""
     palette: bool = False
@@ -68,6 +74,9 @@ def _read(kind: Kind, data: Bytes) -> Facts:
     image = load(kind, data)
     frames = _frames(kind, data) or (int(field(image, "n-pages", 1)) if kind.name in ("gif", "webp") else 1)
     orientation = int(field(image, "orientation", 1))
+    profile, coding = colour.profile_of(image), boxes.coding(data) if kind.name == "avif" else None
+    if coding is not None and coding.primaries == _P3_PRIMARIES and not hdr.is_hdr(coding):
+        profile = colour.Profile.P3
     return Facts(
         format=kind.name,
         content_type=kind.content_type,
@@ -76,7 +85,8 @@ def _read(kind: Kind, data: Bytes) -> Facts:
         pages=frames,
         has_alpha=bool(image.hasalpha()),
         orientation=orientation if 1 <= orientation <= 8 and frames == 1 and kind.name != "avif" else 1,
-        profile=colour.profile_of(image),
+        profile=profile,
+        coding=coding if hdr.is_hdr(coding) else None,
         bits=16 if image.format in ("ushort", "short") else 8 if image.format == "uchar" else 32,
         palette=bool(field(image, "palette", 0)) or kind.name == "gif",
         colour_bits=int(field(image, "bits-per-sample", 8)),

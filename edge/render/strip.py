@@ -11,7 +11,7 @@ import struct
 import zlib
 from collections.abc import Callable
 
-from edge.render import kinds
+from edge.render import boxes, kinds
 from edge.render.containers import EXTENSION, SOI, Bytes, gif_blocks, jpeg_segments, png_chunks, webp_chunks
 from edge.render.errors import Unreadable
 
@@ -105,4 +105,23 @@ def _gif(data: Bytes, _orientation: int) -> bytes:
     return b"".join(parts)
 
 
-_STRIPPERS: dict[str, Callable[[Bytes, int], bytes]] = {"jpeg": _jpeg, "png": _png, "webp": _webp, "gif": _gif}
+def _avif(data: Bytes, _orientation: int) -> bytes:
+    """Its Exif and XMP are overwritten where they lie, so that nothing else moves; orientation is a box of its own."""
+    bare = bytearray(data)
+    for start, end in boxes.metadata(data):
+        nothing = _EMPTY_EXIF if end - start >= len(_EMPTY_EXIF) else b""
+        bare[start:end] = nothing.ljust(end - start, b"\0")
+    return bytes(bare)
+
+
+_EMPTY_EXIF = struct.pack(">I", 0) + b"II*\0" + struct.pack("<IHI", 8, 0, 0)
+"""An AVIF's Exif item (ISO/IEC 23008-12 Annex A) with a directory without entries."""
+
+_STRIPPERS: dict[str, Callable[[Bytes, int], bytes]] = {
+    "jpeg": _jpeg,
+    "png": _png,
+    "webp": _webp,
+    "gif": _gif,
+    "avif": _avif,
+}
+"""A TIFF has no row: its tags point everywhere. It is given as it is stored, and no browser shows it."""

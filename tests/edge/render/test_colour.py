@@ -182,3 +182,57 @@ def test_a_palette_png_keeps_its_colours() -> None:
     for size in (64, 32):
         got = oracle.pixels_of(steps.render(source, plan(size, size), LIMITS))
         assert close(oracle.centres(got), pictures.QUADRANTS, 2)
+
+
+def said(source: bytes, primaries: int, transfer: int) -> bytes:
+    """An AVIF with a colour profile whose colour box says this instead (nclx, ISO/IEC 14496-12 §12.1.5)."""
+    at = source.index(b"colrrICC") + 4
+    return source[:at] + b"nclx" + struct.pack(">HHHB", primaries, transfer, 6, 0x80) + source[at + 11 :]
+
+
+def pq(nits: float) -> float:
+    """ITU-R BT.2100 table 4: the signal (0 … 1) for so much light."""
+    y = (nits / 10_000) ** 0.1593017578125
+    return float(((0.8359375 + 18.8515625 * y) / (1 + 18.6875 * y)) ** 78.84375)
+
+
+def avif_of(values: tuple[float, ...], bits: int) -> bytes:
+    """A plain AVIF of these signals (0 … 1)."""
+    pixels = np.full((64, 64, len(values)), [round(65535 * value) for value in values], np.uint16)
+    image = oracle.to_vips(pixels, "rgb16")
+    if bits == 8:
+        image = (image >> 8).cast("uchar").copy(interpretation="srgb")
+    tagged = pictures.with_metadata(image, profile=pictures.display_p3())
+    options = {"compression": "av1", "bitdepth": bits, "Q": 95, "effort": 1, "subsample_mode": "off", "keep": "icc"}
+    return bytes(tagged.heifsave_buffer(**options))
+
+
+@pytest.mark.parametrize("bits", [8, 10])
+@pytest.mark.parametrize(("nits", "expected"), [(20.3, 0.1), (101.5, 0.5), (203.0, None), (4000.0, None)])
+def test_pq_is_shown_by_its_light_and_not_dark(nits: float, expected: float | None, bits: int) -> None:
+    got = oracle.pixels_of(steps.render(said(avif_of((pq(nits),) * 3, bits), 9, 16), plan(16, 16), LIMITS))
+    if expected is None:
+        assert float(oracle.gamma(0.85)) < got.mean() <= 255
+    else:
+        assert close(got, float(oracle.gamma(expected)), 4)
+
+
+def test_a_pq_colour_keeps_its_hue() -> None:
+    signals = tuple(pq(value) for value in (120.0, 40.0, 10.0))
+    to_srgb = np.array([[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]])
+    expected = oracle.gamma(to_srgb @ (np.array([120.0, 40.0, 10.0]) / 203))
+    got = oracle.pixels_of(steps.render(said(avif_of(signals, 10), 9, 16), plan(16, 16), LIMITS))
+    assert close(got, expected, 6)
+
+
+def test_hlg_reference_white_is_nearly_white() -> None:
+    got = oracle.pixels_of(steps.render(said(avif_of((0.75,) * 3, 10), 9, 18), plan(16, 16), LIMITS))
+    assert float(oracle.gamma(0.85)) < got.mean() < 255
+
+
+def test_an_avif_that_says_display_p3_without_a_profile_is_display_p3() -> None:
+    source = said(avif_of((200 / 255, 100 / 255, 50 / 255), 8), 12, 13)
+    assert close(oracle.pixels_of(steps.render(source, plan(16, 16), LIMITS)), oracle.p3_as_srgb((200, 100, 50)), 4)
+    kept = steps.render(source, plan(16, 16, "webp", lossless=True, keep_profile=True), LIMITS)
+    assert oracle.field(kept, "icc-profile-data") == pictures.display_p3()
+    assert close(oracle.pixels_of(kept), (200, 100, 50), 4)

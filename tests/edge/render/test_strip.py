@@ -91,8 +91,39 @@ def test_a_truncated_source_is_damaged(form: str, share: float) -> None:
         strip(source[: int(len(source) * share)])
 
 
+def test_an_avif_loses_its_metadata_and_nothing_moves() -> None:
+    fields = {"exif-ifd0-Make": "secret maker", **pictures.GPS_FIELDS}
+    image = pictures.with_metadata(pictures.landscape(60, 80).copy_memory(), fields=fields).copy()
+    image.set_type(pyvips.GValue.blob_type, "xmp-data", XMP)
+    source = bytes(image.heifsave_buffer(compression="av1", effort=0, keep="all"))
+    assert b"secret maker" in source
+    assert b"secret place" in source
+    bare = strip(source)
+    assert b"secret" not in bare
+    assert len(bare) == len(source)
+    assert oracle.field(bare, "exif-ifd3-GPSLatitude") is None
+    assert np.array_equal(oracle.pixels_of(bare), oracle.pixels_of(source))
+    assert strip(bare) == bare
+
+
+@pytest.mark.parametrize("name", [b"iloc", b"iinf", b"infe", b"meta"])
+def test_a_broken_avif_is_stripped_or_damaged(name: bytes) -> None:
+    fields = {"exif-ifd0-Make": "maker"}
+    image = pictures.with_metadata(pictures.solid(32, 32, (1, 2, 3)), fields=fields)
+    source = bytearray(image.heifsave_buffer(compression="av1", effort=0, keep="all"))
+    at = source.index(name)
+    for offset in range(-4, 24):
+        for value in (0, 255):
+            broken = bytearray(source)
+            broken[at + offset] = value
+            try:
+                strip(bytes(broken))
+            except Unreadable:
+                continue
+
+
 def test_kinds_without_a_stripper_are_refused() -> None:
-    avif = pictures.solid(32, 32, (1, 2, 3)).heifsave_buffer(compression="av1", effort=0)
-    for source in (avif, pictures.drawing(), b"text"):
+    tiff = pictures.solid(32, 32, (1, 2, 3)).tiffsave_buffer()
+    for source in (tiff, pictures.drawing(), b"text"):
         with pytest.raises(Unreadable):
             strip(source)
