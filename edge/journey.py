@@ -12,6 +12,7 @@ import hmac
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from conf.schema import Settings
@@ -45,6 +46,9 @@ class Errand:
     path: str
     key: bytes
     wish: Wish
+
+
+_variant = lru_cache(maxsize=4096)(parse)  # queries repeat; a bad one is not kept, and costs its sender the most
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +153,7 @@ class Journey:
         if not site.behaviour.renders:
             return Wish(Variant(), OWN)
         try:
-            variant = parse(request.raw_query, self._settings.render.max_side)
+            variant = _variant(request.raw_query, self._settings.render.max_side)
         except BadParameter as bad:
             raise NoAnswer(reply.bad_parameter(site, bad)) from None
         fields = request.headers

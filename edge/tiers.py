@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from conf.schema import Settings
 from edge.cache.entry import AssetRecord, BodyRef
-from edge.cache.epochs import Epochs
+from edge.cache.epochs import Epochs, Slots, slots
 from edge.cache.files import BodyReader, BodyStore, Damaged
 from edge.cache.memory import MemoryTier
 from edge.cache.records import RecordStore
@@ -85,7 +86,7 @@ class Tiers:
         epochs = self._epochs
         if epochs is None or asset.edge_expires <= self._clock() or (site.at_bucket and not epochs.settled):
             return False
-        return asset.epoch == epochs.current(purge_subject(site, asset.path))
+        return asset.epoch == epochs.at(_slots(site, asset.path))
 
     def recall(self, asset: bytes, wish: Wish) -> Remembered | None:
         """What memory has for a wish, usable or not."""
@@ -147,6 +148,12 @@ class Tiers:
         self.records.close()
         if self._epochs is not None:
             self._epochs.close()
+
+
+@lru_cache(maxsize=16_384)
+def _slots(site: Site, path: str) -> Slots:
+    """Where the epochs of a source are."""
+    return slots(purge_subject(site, path))
 
 
 def _memory_key(asset: bytes, wish: Wish) -> bytes:

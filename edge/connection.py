@@ -1,0 +1,128 @@
+"""One connection: aiohttp's, with a deadline and a bound for every head, and our words in its errors.
+
+The rule of this file: limits are ours because aiohttp's own are meant for friendlier places (it would wait an hour for
+a head). What it uses of aiohttp's private surface: RequestHandler._current_request, ._messages and ._loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+import structlog
+from aiohttp import web
+from aiohttp.http_exceptions import LineTooLong
+from multidict import CIMultiDict
+
+from conf.logs import safe_target
+from conf.schema import Edge
+from edge import reply
+from edge.message import Held, Reply
+
+KEEPALIVE = 75.0  # seconds a connection may be idle; longer than the 60 s of an nginx in front
+_HEADERS = 100  # the most header lines
+_HIGH = re.compile(rb"[\x80-\xff]")
+
+log = structlog.get_logger()
+
+
+class Connection(web.RequestHandler):
+    """A client's connection."""
+
+    __slots__ = ("_head_deadline", "_head_limit", "_head_size", "_head_timer")
+
+    def __init__(self, manager: web.Server, edge: Edge, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(
+            manager,
+            loop=loop,
+            keepalive_timeout=KEEPALIVE,
+            access_log=None,  # type: ignore[arg-type]  # which is how aiohttp itself turns it off
+            max_line_size=edge.max_headers,
+            max_field_size=edge.max_headers,
+            max_headers=_HEADERS,
+            lingering_time=1.0,
+            auto_decompress=False,
+        )
+        self._head_deadline = edge.head_deadline
+        self._head_limit = edge.max_headers
+        self._head_size = 0
+        self._head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The first head is awaited from now on."""
+        super().connection_made(transport)
+        self._await_head()
+
+    def data_received(self, data: bytes) -> None:
+        """Pass on to the parser; while a head is incomplete, its size and time are bounded."""
+        if self._current_request is None and not self._messages:
+            self._await_head()
+            if not self._head_size:
+                data = _escaped_target(data)
+            self._head_size += len(data)
+        super().data_received(data)
+        if self._messages or self._current_request is not None:
+            self._head_arrived()
+        elif self._head_size > self._head_limit:
+            self._turn_away(b"431 Request Header Fields Too Large")
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """Nothing is awaited any more."""
+        self._head_arrived()
+        super().connection_lost(exc)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,  # noqa: ARG002 - aiohttp's signature
+    ) -> web.StreamResponse:
+        """What aiohttp answers by itself: to requests it cannot parse, and to our own mistakes."""
+        if status == 500:
+            log.error("a request failed unexpectedly", target=safe_target(request.raw_path), exc_info=exc)
+        if request.writer.output_size > 0:
+            raise ConnectionResetError("the reply had begun")
+        if isinstance(exc, LineTooLong):
+            status = 431
+        detail = "the request is not HTTP as we speak it" if status < 500 else "the edge made a mistake"
+        return response_of(reply.problem(None, status, detail, close=True), request.method)
+
+    def _await_head(self) -> None:
+        if self._head_timer is None:
+            self._head_timer = self._loop.call_later(self._head_deadline, self._turn_away, b"408 Request Timeout")
+
+    def _head_arrived(self) -> None:
+        self._head_size = 0
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _turn_away(self, status: bytes) -> None:
+        """End a connection whose head did not come in time or bounds; one that never spoke is just closed."""
+        if self.transport is not None and self._head_size:
+            self.transport.write(b"HTTP/1.1 " + status + b"\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+        self._head_arrived()
+        self.force_close()
+
+
+def response_of(given: Reply, method: str) -> web.StreamResponse:
+    """aiohttp's form of a reply. A body that is in memory goes out together with its head."""
+    closing = (("Connection", "close"),) if given.close else ()
+    headers = CIMultiDict((*given.headers, ("Server", "facet"), *closing))
+    response: web.StreamResponse
+    if isinstance(given.body, Held) and method != "HEAD":
+        response = web.Response(status=given.status, headers=headers, body=given.body.data[given.start : given.stop])
+    elif given.body is None or method == "HEAD":
+        response = web.Response(status=given.status, headers=headers)
+    else:
+        response = web.StreamResponse(status=given.status, headers=headers)
+    if given.close:
+        response.force_close()
+    return response
+
+
+def _escaped_target(data: bytes) -> bytes:
+    """A head whose request line holds raw UTF-8, as some clients send it, with the escapes that it stands for."""
+    line, end, rest = data.partition(b"\r\n")
+    return data if line.isascii() else _HIGH.sub(lambda octet: b"%%%02X" % octet[0][0], line) + end + rest
