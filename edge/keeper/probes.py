@@ -76,4 +76,5 @@ class Probes:
             orientation=found.orientation,
             has_profile=found.profile is not Profile.SRGB,
             palette=found.palette,
+            gain_map=found.gain_map,
         )

@@ -63,6 +63,8 @@ class AssetFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Carries a colour profile that is not sRGB."""
     palette: bool = False
     """At most 256 colours, by its encoding."""
+    gain_map: bool = False
+    """Brighter on an HDR screen, where it is resized as a JPEG and not cropped (edge.render.gain_map)."""
     no_transform: bool = False
     """Its Cache-Control says no-transform (RFC 9111 §5.2.2.6)."""
     problem: Detail | None = None
@@ -175,7 +177,7 @@ def decide(asset: AssetFacts, variant: Variant, accept: AcceptClass, site: Site,
         asset.format,
         variant.format,
         accept,
-        _offered(settings),
+        frozenset() if _keeps_gain_map(asset, size, variant) else _offered(settings),
         Result(size.width, size.height, animated=frames > 1, has_alpha=has_alpha),
     )
     reshapes = bool(
@@ -237,6 +239,12 @@ def _is_too_large(size: Geometry, frames: int, settings: Render) -> bool:
     """Bounds the result, and what is resized only to be cropped away."""
     pixels = size.resize_width * size.resize_height * frames
     return max(size.width, size.height) > settings.max_side or pixels > settings.max_pixels
+
+
+def _keeps_gain_map(asset: AssetFacts, size: Geometry, variant: Variant) -> bool:
+    """Whether a rendering has an HDR screen's light only as long as it stays in the source's format."""
+    resizes = size[:2] != asset.upright
+    return asset.gain_map and resizes and not (size.crops or size.pads or variant.blur)
 
 
 def _offered(settings: Render) -> frozenset[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from edge.render import boxes, colour, hdr
+from edge.render import boxes, colour, gain_map, hdr
 from edge.render.boxes import Coding
 from edge.render.containers import Bytes, gif_blocks, png_chunks
 from edge.render.errors import TooManyFrames, TooManyPixels
@@ -48,6 +48,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """At most 256 colours, by its encoding."""
     colour_bits: int = 8
     """Of a palette picture: as many bits as its palette needs."""
+    gain_map: bool = False
+    """A JPEG that is brighter on an HDR screen (edge.render.gain_map)."""
     interlaced: bool = False
     """Progressive JPEG or interlaced PNG: decoded as a whole, not line by line."""
     renderable: bool = True
@@ -90,6 +92,7 @@ def _read(kind: Kind, data: Bytes) -> Facts:
         bits=16 if image.format in ("ushort", "short") else 8 if image.format == "uchar" else 32,
         palette=bool(field(image, "palette", 0)) or kind.name == "gif",
         colour_bits=int(field(image, "bits-per-sample", 8)),
+        gain_map=kind.name == "jpeg" and gain_map.is_announced(data),
         interlaced=bool(field(image, "jpeg-multiscan", 0)) or bool(field(image, "interlaced", 0)),
         renderable=kind.name != "png" or frames == 1,
     )

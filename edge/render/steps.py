@@ -16,7 +16,7 @@ from typing import Any
 import pyvips
 
 from edge.policy.plan import RenderPlan
-from edge.render import colour, cost, facts, hdr, kinds
+from edge.render import colour, cost, facts, gain_map, hdr, kinds
 from edge.render.containers import Bytes
 from edge.render.encode import FORMATS, encode
 from edge.render.errors import ResultTooLarge, TooLarge, TooManyPixels
@@ -68,6 +68,8 @@ class Work:
     """An animation's delays (ms a frame) and loop count (0 is endless), as libvips names them."""
     copyright: dict[str, str] = field(default_factory=dict)
     """Exif fields that survive."""
+    gain_map: gain_map.Fields = field(default_factory=dict)
+    """Header fields that carry an HDR gain map along."""
     grey: bool = False
     linear: bool = False
     body: bytes = b""
@@ -135,6 +137,12 @@ def open_frames(work: Work) -> None:
     if work.plan.keep_copyright:
         with contextlib.suppress(UnicodeError):  # a claim that is no text is none
             work.copyright = {name: _exif_text(strip.get(name)) for name in COPYRIGHT_FIELDS if strip.get_typeof(name)}
+
+
+def carry_gain_map(work: Work) -> None:
+    """Reduce and turn the gain map of an UltraHDR JPEG beside the picture, where the plan lets it survive."""
+    if work.facts.gain_map and gain_map.survives(work.plan):
+        work.gain_map = gain_map.carried(work.source, *work.stored_size, TURNS[work.facts.orientation])
 
 
 def to_rgb(work: Work) -> None:
@@ -294,7 +302,12 @@ def encode_frames(work: Work) -> None:
         picture = picture.copy()
         for name, value in work.copyright.items():
             picture.set_type(pyvips.GValue.gstr_type, name, value)
-    keep = ["icc"] if picture.get_typeof(colour.PROFILE_FIELD) else []
+    if work.gain_map:
+        picture = picture.copy()
+        for name, (kind, value) in work.gain_map.items():
+            picture.set_type(kind, name, value)
+    keep = ["gainmap"] if work.gain_map else []
+    keep += ["icc"] if picture.get_typeof(colour.PROFILE_FIELD) else []
     keep += ["exif"] if work.copyright else []
     work.body = encode(picture, work.plan, keep, work.facts)
 
@@ -305,6 +318,7 @@ STEPS: tuple[Step, ...] = (
     recognise,
     read_header,
     open_frames,
+    carry_gain_map,
     to_rgb,
     to_working_space,
     resize,

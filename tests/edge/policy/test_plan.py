@@ -157,6 +157,14 @@ def test_a_profile_is_kept_only_for_clients_of_our_time() -> None:
     assert not rendered(jpeg(), "w=100", CHROME).keep_profile
 
 
+def test_what_is_brighter_on_an_hdr_screen_stays_a_jpeg_where_its_gain_map_survives() -> None:
+    bright = jpeg(gain_map=True)
+    assert rendered(bright, "w=100", CHROME).format == "jpeg"
+    assert rendered(bright, "w=100&h=100&fit=cover", CHROME).format == "avif"
+    assert rendered(bright, "w=100&format=webp", CHROME).format == "webp"
+    assert rendered(bright, "", CHROME).format == "avif"
+
+
 def test_few_colours_stay_lossless_in_webp() -> None:
     plan = rendered(picture("png", palette=True), "", FIREFOX_65)
     assert (plan.lossless, plan.quality) == (True, 0)

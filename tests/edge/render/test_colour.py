@@ -236,3 +236,48 @@ def test_an_avif_that_says_display_p3_without_a_profile_is_display_p3() -> None:
     kept = steps.render(source, plan(16, 16, "webp", lossless=True, keep_profile=True), LIMITS)
     assert oracle.field(kept, "icc-profile-data") == pictures.display_p3()
     assert close(oracle.pixels_of(kept), (200, 100, 50), 4)
+
+
+def ultra_hdr() -> bytes:
+    """A JPEG with a gain map: the top half is four times as bright as white on an HDR screen."""
+    light = np.full((400, 600, 3), 0.4, np.float32)
+    light[:200] = 4.0
+    image = pyvips.Image.new_from_memory(light.tobytes(), 600, 400, 3, "float").copy(interpretation="scrgb")
+    return bytes(image.uhdrsave_buffer(Q=90))
+
+
+def test_a_gain_map_is_reduced_with_its_picture() -> None:
+    source = ultra_hdr()
+    found = facts.read(kinds.recognise(source), source, LIMITS)
+    assert found.gain_map
+    body = steps.render(source, plan(300, 200, "jpeg"), LIMITS)
+    shown = pyvips.Image.uhdrload_buffer(body)
+    assert (shown.width, shown.height) == (300, 200)
+    before = pyvips.Image.uhdrload_buffer(source)
+    for name in ("gainmap-max-content-boost", "gainmap-hdr-capacity-max", "gainmap-gamma"):
+        assert close(shown.get(name), before.get(name), 0.05), name
+    small = oracle.pixels_of(shown.get("gainmap-data"))
+    assert small.shape[:2] == (100, 150)
+    large = oracle.pixels_of(before.get("gainmap-data"))
+    for share in (0.25, 0.75):
+        rows = [float(array[int(share * array.shape[0]), array.shape[1] // 2, 0]) for array in (small, large)]
+        assert close(rows[0], rows[1], 6)
+
+
+def test_a_gain_map_is_left_behind_where_it_would_be_wrong() -> None:
+    source = ultra_hdr()
+    for changed in (
+        plan(300, 200, "webp"),
+        plan(100, 200, "jpeg", resize_width=300),
+        plan(300, 200, "jpeg", blur=3.0),
+        plan(300, 300, "jpeg", resize_height=200),
+    ):
+        assert b"21496" not in steps.render(source, changed, LIMITS)
+
+
+def test_a_broken_gain_map_costs_only_itself() -> None:
+    source = bytearray(ultra_hdr())
+    second = source.rindex(b"\xff\xd8\xff")
+    source[second : second + 200] = b"\0" * 200
+    body = steps.render(bytes(source), plan(300, 200, "jpeg"), LIMITS)
+    assert oracle.pixels_of(body).shape == (200, 300, 3)
