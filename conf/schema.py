@@ -133,6 +133,7 @@ class SiteKind(StrEnum):
 
     MEDIA = "media"
     ASSETS = "assets"
+    PASS_THROUGH = "pass-through"  # noqa: S105 - no password
 
 
 class Log(_Section):
@@ -218,6 +219,11 @@ class Edge(_Section):
     revalidate: Seconds = Field(
         300, description="How long a stored answer is used before the upstream is asked again, in seconds."
     )
+    stale: Seconds = Field(
+        86_400,
+        description="How long an answer beyond its lifetime stands in for a failing upstream that does not say how "
+        "long it may (stale-if-error), in seconds.",
+    )
     client_max_age: Seconds = Field(31_536_000, description="The cap on what browsers are told to keep, in seconds.")
     negative: Seconds = Field(5, description="How long a 404 or 410 is kept, in seconds.")
     connect_timeout: Seconds = Field(5, gt=0, description="How long a connection to an upstream may take, in seconds.")
@@ -233,6 +239,9 @@ class Edge(_Section):
     )
     max_url: Size = Field(8 * KIB, ge=256, le=64 * KIB, description="The longest request line, in bytes.")
     max_headers: Size = Field(32 * KIB, ge=KIB, description="The largest request head, in bytes.")
+    max_body: Size = Field(
+        MIB, le=8 * MIB, description="The largest request body that a pass-through site relays, in bytes."
+    )
     purge_header: str = Field(
         "X-Facet-Purge",
         pattern=r"^[A-Za-z0-9-]+$",
@@ -285,7 +294,8 @@ class Site(_Section):
     prefix: Prefix = Field("", description="The public path prefix, such as /media; empty is the whole host.")
     kind: SiteKind = Field(
         SiteKind.MEDIA,
-        description="`media` renders variants; `assets` relays files of a web server untouched.",
+        description="`media` renders variants; `assets` relays files of a web server untouched; `pass-through` is a "
+        "caching proxy by the letter of the RFCs, for tests and odd upstreams.",
     )
     bucket: str | None = Field(None, description="The origin's bucket whose keys are the paths of this site.")
     upstream: Upstream | None = Field(
@@ -314,11 +324,11 @@ class Site(_Section):
 
     @model_validator(mode="after")
     def one_source(self) -> Self:
-        """A site has a bucket or an upstream, and an assets site has an upstream."""
+        """A site has a bucket or an upstream; only a media site may have a bucket."""
         if (self.bucket is None) == (self.upstream is None):
             raise ValueError("needs either bucket or upstream, and not both")
-        if self.kind is SiteKind.ASSETS and self.upstream is None:
-            raise ValueError("of kind assets needs upstream, such as http://127.0.0.1:3000")
+        if self.kind is not SiteKind.MEDIA and self.upstream is None:
+            raise ValueError(f"of kind {self.kind} needs upstream, such as http://127.0.0.1:3000")
         return self
 
 

@@ -1,7 +1,7 @@
 """One connection: aiohttp's, with a deadline and a bound for every head, and our words in its errors.
 
 The rule of this file: limits are ours because aiohttp's own are meant for friendlier places (it would wait an hour for
-a head). What it uses of aiohttp's private surface: RequestHandler._current_request, ._messages and ._loop.
+a head). What it uses of aiohttp's private surface: RequestHandler._waiter, ._messages and ._loop.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ log = structlog.get_logger()
 class Connection(web.RequestHandler):
     """A client's connection."""
 
-    __slots__ = ("_head_deadline", "_head_limit", "_head_size", "_head_timer")
+    __slots__ = ("_busy", "_head_deadline", "_head_limit", "_head_size", "_head_timer")
 
     def __init__(self, manager: web.Server, edge: Edge, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(
@@ -45,6 +45,7 @@ class Connection(web.RequestHandler):
         )
         self._head_deadline = edge.head_deadline
         self._head_limit = edge.max_headers
+        self._busy = False
         self._head_size = 0
         self._head_timer: asyncio.TimerHandle | None = None
 
@@ -55,15 +56,19 @@ class Connection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         """Pass on to the parser; while a head is incomplete, its size and time are bounded."""
-        if self._current_request is None and not self._messages:
+        if self._waiter is not None and not self._waiter.done():  # aiohttp waits for the next request
+            self._busy = False
+        idle = not self._busy  # what comes meanwhile is a body, or pipelined
+        if idle:
             self._await_head()
             if not self._head_size:
                 data = _escaped_target(data)
             self._head_size += len(data)
         super().data_received(data)
-        if self._messages or self._current_request is not None:
+        if self._messages:
+            self._busy = True
             self._head_arrived()
-        elif self._head_size > self._head_limit:
+        elif idle and self._head_size > self._head_limit:
             self._turn_away(b"431 Request Header Fields Too Large")
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -108,8 +113,10 @@ class Connection(web.RequestHandler):
 
 def response_of(given: Reply, method: str) -> web.StreamResponse:
     """aiohttp's form of a reply. A body that is in memory goes out together with its head."""
-    closing = (("Connection", "close"),) if given.close else ()
-    headers = CIMultiDict((*given.headers, ("Server", "facet"), *closing))
+    headers = CIMultiDict(given.headers)
+    headers.setdefault("Server", "facet")
+    if given.close:
+        headers["Connection"] = "close"
     response: web.StreamResponse
     if isinstance(given.body, Held) and method != "HEAD":
         response = web.Response(status=given.status, headers=headers, body=given.body.data[given.start : given.stop])

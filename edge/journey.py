@@ -18,13 +18,13 @@ from pathlib import Path
 from conf.schema import Settings
 from edge import reply
 from edge.cache.files import Damaged, GrowingReader
-from edge.cache.subjects import asset_key
 from edge.keeper import link
 from edge.keeper.answer import Answer
 from edge.keeper.client import Exchange, FillFailed, Growing, KeeperAway, KeeperClient, Relayed
 from edge.keeper.flights import WaitedTooLong
-from edge.keeper.selection import Wish, select
-from edge.message import Body, Reply, Request
+from edge.keeper.selection import Wish, select, stored_key
+from edge.message import Body, BodyBroken, Reply, Request, TooLong
+from edge.policy.demand import Demand, demand
 from edge.policy.freshness import Lifetimes
 from edge.policy.negotiate import OWN, Way, accept_class, way
 from edge.policy.plan import Refused
@@ -46,6 +46,9 @@ class Errand:
     path: str
     key: bytes
     wish: Wish
+    demand: Demand
+    passed: link.Passed | None
+    """The request as it goes upstream, on a transparent site."""
 
 
 _variant = lru_cache(maxsize=4096)(parse)  # queries repeat; a bad one is not kept, and costs its sender the most
@@ -59,6 +62,8 @@ class Found:
     outcome: CacheStatus
     body: Body | None
     stored: bool = True
+    once: tuple[tuple[str, str], ...] = ()
+    """Header lines for this client alone."""
 
 
 class NoAnswer(Exception):
@@ -96,7 +101,7 @@ class Journey:
             self._guard(request, site)
             if self._may_purge(request, site):
                 return await self._purge(request, site, raw_path)
-            errand = self._errand(request, site, raw_path)
+            errand = await self._errand(request, site, raw_path)
             found = self._in_memory(errand) or await self._on_disk(errand) or await self._from_keeper(errand)
             return self._reply(errand, found)
         except NoAnswer as early:
@@ -116,6 +121,8 @@ class Journey:
         """Refuse what no site answers, and answer what needs no asset."""
         if way(request.headers.get("cdn-loop"), None) is Way.LOOP:
             raise NoAnswer(reply.refusal(site, Detail.LOOP))
+        if site.behaviour.transparent and request.method != "CONNECT":
+            return
         if request.method == "OPTIONS":
             raise NoAnswer(reply.preflight(site))
         if request.method not in ("GET", "HEAD") and not self._may_purge(request, site):
@@ -142,11 +149,25 @@ class Journey:
 
     # name what is wanted
 
-    def _errand(self, request: Request, site: Site, raw_path: str) -> Errand:
+    async def _errand(self, request: Request, site: Site, raw_path: str) -> Errand:
         path = site.source_path(raw_path, request.raw_query)
         if path is None:
             raise NoAnswer(reply.refusal(site, Detail.NO_SUCH_OBJECT))
-        return Errand(request, site, path, asset_key(site, path), self._wish(request, site))
+        wish = self._wish(request, site)
+        key = stored_key(self._tiers.records, site, path, request.headers)
+        wanted = demand(site.behaviour, request.headers)
+        passed = await self._passed(request, site) if site.behaviour.transparent else None
+        return Errand(request, site, path, key, wish, wanted, passed)
+
+    async def _passed(self, request: Request, site: Site) -> link.Passed:
+        """The request with its body."""
+        try:
+            body = await request.body.read(self._settings.edge.max_body)
+        except TooLong:
+            raise NoAnswer(reply.refusal(site, Detail.TOO_MUCH)) from None
+        except BodyBroken as broken:
+            raise NoAnswer(reply.problem(site, 400, str(broken), close=True)) from None
+        return link.Passed(request.method, dict(request.headers), body)
 
     def _wish(self, request: Request, site: Site) -> Wish:
         """The variant that the URL asks for, and the class of what the client accepts."""
@@ -163,6 +184,8 @@ class Journey:
     # look in memory
 
     def _in_memory(self, errand: Errand) -> Found | None:
+        if errand.site.behaviour.transparent:  # what a HEAD or another process has learnt is in the record on disk
+            return None
         held = self._tiers.recall(errand.key, errand.wish)
         if held is None or not self._tiers.usable(errand.site, held.answer.asset):
             return None
@@ -178,8 +201,8 @@ class Journey:
 
     async def _on_disk(self, errand: Errand) -> Found | None:
         records = self._tiers.records
-        asset = records.get_asset(errand.key)
-        if asset is None or not self._tiers.usable(errand.site, asset):
+        asset = records.get_asset(errand.key) if _is_read(errand) else None
+        if asset is None or not self._tiers.usable(errand.site, asset, errand.demand):
             return None
         answer = select(records, errand.site, self._settings.render, asset, errand.wish)
         if isinstance(answer, Refused):
@@ -197,17 +220,20 @@ class Journey:
     async def _open(self, errand: Errand, answer: Answer) -> Body | None:
         """The stored body of an answer, which is remembered. Raises FileNotFoundError, Damaged."""
         body = None if answer.body is None else await self._tiers.open(answer.body)
-        self._tiers.remember(errand.key, errand.wish, answer)
+        if not errand.site.behaviour.transparent:
+            self._tiers.remember(errand.key, errand.wish, answer)
         return body
 
     # ask the keeper
 
     async def _from_keeper(self, errand: Errand) -> Found:
         site, wish = errand.site, errand.wish
+        if errand.demand.only_if_cached and _is_read(errand):
+            raise NoAnswer(reply.refusal(site, Detail.NOT_STORED))
         for _ in range(_ASKINGS):
             try:
                 head, exchange = await self._keeper.fill(
-                    site.name, errand.path, wish.variant, wish.accept, self._settings.edge.wait
+                    site.name, errand.path, wish.variant, wish.accept, self._settings.edge.wait, errand.passed
                 )
             except (KeeperAway, WaitedTooLong):
                 raise NoAnswer(reply.refusal(site, Detail.KEEPER_AWAY, retry_after=RETRY_AFTER)) from None
@@ -230,17 +256,19 @@ class Journey:
         answer, outcome = head.answer, head.status
         match head.location:
             case link.Relayed(length):
-                return Found(answer, outcome, Relayed(exchange, length), stored=False)
+                return Found(answer, outcome, Relayed(exchange, length), stored=False, once=head.once)
             case link.Growing(path, offset, length):
                 try:
-                    return Found(answer, outcome, Growing(exchange, GrowingReader(Path(path), offset), length))
+                    return Found(
+                        answer, outcome, Growing(exchange, GrowingReader(Path(path), offset), length), once=head.once
+                    )
                 except FileNotFoundError:  # complete by now, and under its own name
                     stored = await exchange.stored()
                     exchange.close()
-                    return Found(answer, outcome, await self._tiers.open(stored))
+                    return Found(answer, outcome, await self._tiers.open(stored), once=head.once)
             case link.Committed():
                 exchange.close()
-                return Found(answer, outcome, await self._open(errand, answer))
+                return Found(answer, outcome, await self._open(errand, answer), once=head.once)
 
     def _not_filled(self, errand: Errand, failed: link.Failed) -> Reply:
         headers = (("Retry-After", str(failed.retry_after)),) if failed.retry_after is not None else ()
@@ -257,5 +285,11 @@ class Journey:
             found.outcome,
             found.body,
             stored=found.stored,
+            once=found.once,
             now=self._clock(),
         )
+
+
+def _is_read(errand: Errand) -> bool:
+    """Whether something stored may answer (RFC 9111 §2)."""
+    return errand.request.method in ("GET", "HEAD")

@@ -14,13 +14,26 @@ from edge.policy.reasons import CacheStatus
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """The head of a request. `headers` maps lower-case names to combined values."""
+    """A request. `headers` maps lower-case names to combined values."""
 
     method: str
     host: str
     raw_path: str
     raw_query: str
     headers: Mapping[str, str]
+    body: RequestBody
+
+
+class TooLong(Exception):
+    """A request's body is longer than it may be."""
+
+
+class RequestBody(Protocol):
+    """The body of a request."""
+
+    async def read(self, limit: int) -> bytes:
+        """All of it. Raises TooLong above `limit` bytes, and BodyBroken where it does not come whole."""
+        ...
 
 
 class BodyBroken(Exception):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from http import HTTPStatus
+from typing import NamedTuple
 
 import msgspec
 
@@ -28,7 +29,7 @@ PROBLEM_TYPE = "application/problem+json"  # RFC 9457
 
 # Stored headers that the lines below say anew, and those that are true of the stored bytes alone.
 _SAID_ANEW = frozenset({"age", "cache-control", "content-disposition", "content-length", "content-type", "date"})
-_SAID_ANEW |= {"etag", "expires", "last-modified", "pragma", "vary"}
+_SAID_ANEW |= {"cache-groups", "cdn-cache-control", "etag", "expires", "last-modified", "pragma", "vary"}
 _OF_STORED_BYTES = frozenset({"content-encoding", "content-md5", "content-digest", "repr-digest", "digest"})
 
 _ABSENT = "there is no such object, or not everybody may read it"
@@ -56,31 +57,28 @@ def of_answer(
     body: Body | None,
     *,
     stored: bool,
+    once: Headers,
     now: float,
 ) -> Reply:
     """The reply that gives `answer`, or as much of it as the request's conditions and range leave.
 
     `stored` is False for an answer that is only relayed: it has no parts, and clients keep it only where its upstream
-    says so.
+    says so. `once` are header lines for this client alone.
     """
     asset = answer.asset
-    cache_control = _cache_control(answer, outcome, lifetimes, stored=stored)
     if body is None:
-        return problem(site, asset.status, _ABSENT, outcome=outcome, cache_control=cache_control)
-
-    about = (
-        *_validators(answer),
-        ("Date", http_date(asset.upstream_date or asset.stored_at)),
-        ("Age", str(age(asset.upstream_age, asset.stored_at, now))),
-        ("Cache-Control", cache_control),
-        *site_headers(site, answer.content_type).items(),
-        ("Cache-Status", outcome.header()),
-    )
+        line = _cache_control(answer, outcome, lifetimes, stored=stored)
+        return problem(site, asset.status, _ABSENT, outcome=outcome, cache_control=line)
+    if site.behaviour.transparent:
+        said = _as_it_came(answer, once, stored=stored, now=now)
+    else:
+        said = _in_our_words(site, lifetimes, answer, outcome, stored=stored, now=now)
+    about = (*said.about, ("Cache-Status", outcome.header()))
     start, stop = 0, body.length
     parts: Headers = ()
     status = asset.status
-    if status == 200:
-        match _preconditions(request, answer, now):
+    if status == 200 and (stored or not site.behaviour.transparent):
+        match _preconditions(request, site, answer, now):
             case Outcome.NOT_MODIFIED:
                 body.close()
                 return Reply(304, about, site=site.name, outcome=outcome)
@@ -89,7 +87,7 @@ def of_answer(
                 return problem(site, 412, "what is stored is not what the request is about", outcome=outcome)
         if stored and body.length is not None:
             parts = (("Accept-Ranges", "bytes"),)
-            match _range(request, answer, body.length):
+            match _range(request, site, answer, body.length):
                 case Part(first, last):
                     status, start, stop = 206, first, last + 1
                     parts = (*parts, ("Content-Range", content_range(first, last, body.length)))
@@ -97,8 +95,8 @@ def of_answer(
                     body.close()
                     size = ("Content-Range", unsatisfied_range(body.length))
                     return problem(site, 416, f"there are {body.length} bytes", outcome=outcome, headers=(size,))
-    length = (_length(stop - start),) if stop is not None else ()
-    headers = (*about, *_content(answer), *parts, *length)
+    length = (_length(stop - start),) if stop is not None and status not in (204, 304) else ()  # RFC 9110 §8.6
+    headers = (*about, *said.content, *parts, *length)
     return Reply(status, headers, body, start, stop, site.name, outcome)
 
 
@@ -150,24 +148,32 @@ def purged(site: Site) -> Reply:
     return Reply(200, (*headers, *site_headers(site, "text/plain").items()), Held(b"purged\n"), site=site.name)
 
 
-def _preconditions(request: Request, answer: Answer, now: float) -> Outcome:
+def _tag(site: Site, answer: Answer) -> str | None:
+    """The validator that clients know: on a transparent site the upstream's own."""
+    return answer.asset.upstream_etag if site.behaviour.transparent else answer.etag
+
+
+def _preconditions(request: Request, site: Site, answer: Answer, now: float) -> Outcome:
     fields = request.headers
+    modified = answer.asset.last_modified
+    if modified is None and site.behaviour.transparent:  # RFC 9111 §4.3.2: then Date, or when it came
+        modified = int(answer.asset.upstream_date or answer.asset.stored_at)
     return evaluate(
         request.method,
         if_match=fields.get("if-match"),
         if_none_match=fields.get("if-none-match"),
         if_modified_since=fields.get("if-modified-since"),
         if_unmodified_since=fields.get("if-unmodified-since"),
-        etag=answer.etag,
-        last_modified=answer.asset.last_modified,
+        etag=_tag(site, answer),
+        last_modified=modified,
         now=now,
     )
 
 
-def _range(request: Request, answer: Answer, length: int) -> Selection:
+def _range(request: Request, site: Site, answer: Answer, length: int) -> Selection:
     """What the request's Range selects; only GET has ranges (RFC 9110 §14.2)."""
     wanted = request.headers.get("range") if request.method == "GET" else None
-    if not if_range_holds(request.headers.get("if-range"), answer.etag, answer.asset.last_modified):
+    if not if_range_holds(request.headers.get("if-range"), _tag(site, answer), answer.asset.last_modified):
         wanted = None
     return parse_range(wanted, length)
 
@@ -179,11 +185,51 @@ def _validators(answer: Answer) -> Iterator[tuple[str, str]]:
         yield "Last-Modified", http_date(answer.asset.last_modified)
 
 
+class Said(NamedTuple):
+    """The headers of an answer."""
+
+    about: Headers
+    """In every reply that stands for it, 304 included (RFC 9110 §15.4.5)."""
+    content: Headers
+    """Only where bytes come with it."""
+
+
 def _cache_control(answer: Answer, outcome: CacheStatus, lifetimes: Lifetimes, *, stored: bool) -> str:
     asset = answer.asset
     provisional = answer.representation is not None and answer.representation.provisional
-    short = answer.degraded or provisional or outcome.detail is Detail.STALE
+    short = answer.degraded or provisional or outcome.detail in (Detail.STALE, Detail.REFRESHING)
     return client_cache_control(asset.path, asset.status, asset.headers, lifetimes, short=short, stored=stored)
+
+
+def _in_our_words(
+    site: Site, lifetimes: Lifetimes, answer: Answer, outcome: CacheStatus, *, stored: bool, now: float
+) -> Said:
+    """What a CDN says: our own tags and lifetimes, the site's headers, and of the upstream's what is known to help."""
+    about = (
+        *_validators(answer),
+        _date(answer),
+        _age(answer, now),
+        ("Cache-Control", _cache_control(answer, outcome, lifetimes, stored=stored)),
+        *site_headers(site, answer.content_type).items(),
+    )
+    return Said(about, tuple(_content(answer)))
+
+
+def _as_it_came(answer: Answer, once: Headers, *, stored: bool, now: float) -> Said:
+    """What a transparent cache says: the upstream's own headers, and an Age where the answer may be older."""
+    life = (_date(answer), _age(answer, now)) if stored else (_date(answer),)
+    kept = [item for item in answer.asset.headers.items() if item[0] not in ("date", "content-length")]
+    content = tuple(item for item in kept if item[0].startswith("content-") and item[0] != "content-location")
+    about = tuple(item for item in kept if item not in content)
+    return Said((*life, *about, *once), content)
+
+
+def _date(answer: Answer) -> tuple[str, str]:
+    return "Date", http_date(answer.asset.upstream_date or answer.asset.stored_at)
+
+
+def _age(answer: Answer, now: float) -> tuple[str, str]:
+    return "Age", str(age(answer.asset.upstream_age, answer.asset.stored_at, now))
 
 
 def _content(answer: Answer) -> Iterator[tuple[str, str]]:

@@ -24,13 +24,13 @@ from edge.connection import Connection, response_of
 from edge.journey import Journey
 from edge.keeper.client import KeeperClient
 from edge.keeper.stopping import cancelled, stop_signal
-from edge.message import BodyBroken, Reply, Request
+from edge.message import BodyBroken, Reply, Request, TooLong
 from edge.policy.sites import Sites
 from edge.tiers import Tiers
 from wire.fields import combine
 
 DRAIN = 10.0  # seconds that running requests get after SIGTERM
-SLOW_READER = 60.0  # seconds a client may take for one block
+SLOW_CLIENT = 60.0  # seconds a client may take to read one block, or to send a body
 REPORT = 1.0  # seconds between reports to the keeper
 FIRST_CONNECT = 10.0  # seconds to wait for the keeper before accepting requests without it
 
@@ -69,7 +69,7 @@ class Server(web.Server):
         except Malformed as error:
             given = reply.problem(None, error.status, str(error), close=True)
         response = response_of(given, raw.method)
-        if raw.body_exists or "Upgrade" in raw.headers:  # nothing of it is read: what follows is not a request
+        if not raw.content.at_eof() or "Upgrade" in raw.headers:  # not read: what follows is not a request
             response.force_close()
         try:
             sent = await _send(raw, response, given)
@@ -106,6 +106,26 @@ class Server(web.Server):
         return address
 
 
+class _Content:
+    """The body of a request, which only a transparent site reads."""
+
+    def __init__(self, raw: web.BaseRequest) -> None:
+        self._raw = raw
+
+    async def read(self, limit: int) -> bytes:
+        """See RequestBody."""
+        body = b""
+        try:
+            async with asyncio.timeout(SLOW_CLIENT):
+                while block := await self._raw.content.readany():
+                    body += block
+                    if len(body) > limit:
+                        raise TooLong
+        except (web.RequestPayloadError, ConnectionError, RuntimeError, TimeoutError) as error:
+            raise BodyBroken(f"the request's body did not come whole: {error}") from error
+        return body
+
+
 def _request(raw: web.BaseRequest, max_url: int) -> Request:
     """The request with its target as sent (RFC 9112 §3.2). Raises Malformed."""
     target = raw.raw_path
@@ -122,7 +142,7 @@ def _request(raw: web.BaseRequest, max_url: int) -> Request:
         host = parts.netloc.rpartition("@")[2] or host
         target = f"{parts.path or '/'}?{parts.query}" if parts.scheme else "/"
     path, _, query = target.partition("#")[0].partition("?")
-    return Request(raw.method, host, path, query, combine(raw.headers.items()))
+    return Request(raw.method, host, path, query, combine(raw.headers.items()), _Content(raw))
 
 
 async def _send(raw: web.BaseRequest, response: web.StreamResponse, given: Reply) -> int:
@@ -132,14 +152,14 @@ async def _send(raw: web.BaseRequest, response: web.StreamResponse, given: Reply
     """
     sent = 0
     try:
-        async with asyncio.timeout(SLOW_READER):
+        async with asyncio.timeout(SLOW_CLIENT):
             await response.prepare(raw)
         if given.body is not None and not isinstance(response, web.Response):
             async for block in given.body.blocks(given.start, given.stop):
-                async with asyncio.timeout(SLOW_READER):
+                async with asyncio.timeout(SLOW_CLIENT):
                     await response.write(block)
                 sent += len(block)
-        async with asyncio.timeout(SLOW_READER):
+        async with asyncio.timeout(SLOW_CLIENT):
             await response.write_eof()
     except (BodyBroken, TimeoutError, ConnectionError) as error:
         log.info("a reply was broken off", target=safe_target(raw.raw_path), sent=sent, reason=str(error))

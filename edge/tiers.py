@@ -21,8 +21,9 @@ from edge.cache.subjects import purge_subject
 from edge.keeper import link
 from edge.keeper.answer import Answer
 from edge.keeper.ledger import shares
-from edge.keeper.selection import Wish
+from edge.keeper.selection import Wish, will_do
 from edge.message import Body, BodyBroken, Held
+from edge.policy.demand import NONE, Demand
 from edge.policy.sites import Site
 
 INLINE = 64 * 1024  # bytes that are read from the disk on the event loop; more cost a thread
@@ -81,12 +82,12 @@ class Tiers:
                 self._epochs.close()
             self._epochs = Epochs.read(self._epochs_file)
 
-    def usable(self, site: Site, asset: AssetRecord) -> bool:
-        """Whether a stored asset may be used without asking anybody: fresh, not purged, and its site not unsure."""
+    def usable(self, site: Site, asset: AssetRecord, demand: Demand = NONE) -> bool:
+        """Whether a stored asset may be used without asking anybody: fresh enough, not purged, its site not unsure."""
         epochs = self._epochs
-        if epochs is None or asset.edge_expires <= self._clock() or (site.at_bucket and not epochs.settled):
+        if epochs is None or not will_do(asset, demand, self._clock()) or (site.at_bucket and not epochs.settled):
             return False
-        return asset.epoch == epochs.at(_slots(site, asset.path))
+        return asset.epoch == epochs.at(_slots(site, asset.path, asset.groups))
 
     def recall(self, asset: bytes, wish: Wish) -> Remembered | None:
         """What memory has for a wish, usable or not."""
@@ -151,9 +152,9 @@ class Tiers:
 
 
 @lru_cache(maxsize=16_384)
-def _slots(site: Site, path: str) -> Slots:
+def _slots(site: Site, path: str, groups: tuple[str, ...]) -> Slots:
     """Where the epochs of a source are."""
-    return slots(purge_subject(site, path))
+    return slots(purge_subject(site, path, groups))
 
 
 def _memory_key(asset: bytes, wish: Wish) -> bytes:

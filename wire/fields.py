@@ -27,19 +27,26 @@ HOP_BY_HOP = frozenset(
 TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")  # RFC 9110 §5.6.2
 _MEMBER = re.compile(r'(?:[^",]|"(?:[^"\\]|\\.)*"?)+')
 _PIECE = re.compile(r'(?:[^";]|"(?:[^"\\]|\\.)*"?)+')
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _ESCAPED = re.compile(r"\\(.)")
 
 
 def combine(lines: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Field lines as one value a name, lower-case names, lines joined by ", " in order (RFC 9110 §5.3).
 
-    Set-Cookie cannot be split again afterwards; it is only ever asked for its presence.
+    Set-Cookie cannot be split again afterwards; it is only ever asked for its presence. Bytes that are no UTF-8 (lone
+    surrogates here) are read as Latin-1, so that every value can be written again.
     """
     fields: dict[str, str] = {}
-    for name, value in lines:
+    for name, line in lines:
         lower = name.lower()
+        value = line if line.isascii() or not _SURROGATE.search(line) else _latin_1(line)
         fields[lower] = f"{fields[lower]}, {value}" if lower in fields else value
     return fields
+
+
+def _latin_1(value: str) -> str:
+    return value.encode("utf-8", "surrogateescape").decode("latin-1")
 
 
 def split_list(value: str) -> list[str]:

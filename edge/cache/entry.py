@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import msgspec
 from blake3 import blake3
 
-VERSION = 1
+VERSION = 2
 """Raised with every change of a record's meaning; older ones are then refetched, never migrated."""
 
 _ENVELOPE = struct.Struct("<BI")
@@ -50,6 +50,12 @@ class AssetRecord(msgspec.Struct, frozen=True, tag="asset", omit_defaults=True):
     stored_at: float
     edge_expires: float
     """Until when the edge may use it without asking the upstream."""
+    refreshing: float = 0.0
+    """Until when it is given while the upstream is asked in the background."""
+    failing: float = 0.0
+    """Until when it stands in for an error of the upstream."""
+    away: float = 0.0
+    """Until when it stands in for an upstream that does not answer."""
     source_id: str = ""
     """source_id() of the bytes; representations and choices hang on it."""
     source: BodyRef | None = None
@@ -72,6 +78,17 @@ class AssetRecord(msgspec.Struct, frozen=True, tag="asset", omit_defaults=True):
     no_transform: bool = False
     degraded: str | None = None
     """The reason why stored bytes stand in for renderings, a word of edge.policy.reasons."""
+    groups: tuple[str, ...] = ()
+    """The cache groups it belongs to (RFC 9875)."""
+
+
+class VaryRecord(msgspec.Struct, frozen=True, tag="vary", omit_defaults=True):
+    """Which fields of a request select among the answers of one (site, path), by its latest answer."""
+
+    key: bytes
+    """subjects.asset_key() without a selection; checked on reading."""
+    fields: tuple[str, ...]
+    """Names in lower case, sorted."""
 
 
 class Representation(msgspec.Struct, frozen=True, tag="representation", omit_defaults=True):
@@ -105,12 +122,12 @@ class ChoiceRecord(msgspec.Struct, frozen=True, tag="choice", omit_defaults=True
     """Why the source was chosen, a word of edge.policy.reasons."""
 
 
-Record = TypeVar("Record", AssetRecord, Representation, ChoiceRecord)
+Record = TypeVar("Record", AssetRecord, VaryRecord, Representation, ChoiceRecord)
 
 _encoder = msgspec.msgpack.Encoder()
 
 
-def encode(record: AssetRecord | Representation | ChoiceRecord) -> bytes:
+def encode(record: AssetRecord | VaryRecord | Representation | ChoiceRecord) -> bytes:
     """The stored form of a record."""
     payload = _encoder.encode(record)
     return _ENVELOPE.pack(VERSION, zlib.crc32(payload)) + payload

@@ -5,9 +5,9 @@ and a stored record may be used without asking the upstream only while it equals
 are shared by hashing: a collision purges too much, never too little, and a million purges take no more room than
 one. Purges by prefix or tag are further hashed counters in the same sum: `slots()` is where they go.
 
-The file holds native 64-bit words: a header, one counter for everything, 1,024 for sites and buckets, 65,536 for
-paths. One process writes (the keeper), any number read without locks: an aligned word is read and written whole.
-The counter for everything starts at a random number, so a file made anew (lost, foreign, damaged) matches no
+The file holds native 64-bit words: a header, one counter for everything, 1,024 for sites, buckets and cache groups,
+65,536 for paths. One process writes (the keeper), any number read without locks: an aligned word is read and written
+whole. The counter for everything starts at a random number, so a file made anew (lost, foreign, damaged) matches no
 record ever stored: everything counts as purged.
 """
 
@@ -50,6 +50,7 @@ def slots(subject: Subject) -> Slots:
         _group_slot(subject.site),
         _group_slot(subject.group),
         _path_slot(subject.path),
+        *map(_group_slot, subject.tags),
     )
 
 
@@ -134,7 +135,7 @@ class Epochs:
         self._bump(_path_slot(path))
 
     def bump_group(self, group: bytes) -> None:
-        """Everything of one site or bucket: `Subject.site` or `Subject.group`."""
+        """Everything of one site, bucket or cache group: `Subject.site`, `Subject.group` or one of `Subject.tags`."""
         self._bump(_group_slot(group))
 
     def bump_all(self) -> None:

@@ -21,7 +21,7 @@ from typing import Any
 import diskcache
 import structlog
 
-from edge.cache.entry import AssetRecord, ChoiceRecord, Record, Representation, decode, encode
+from edge.cache.entry import AssetRecord, ChoiceRecord, Record, Representation, VaryRecord, decode, encode
 
 LEAST_LIMIT = 256 * 1024
 """An empty database with its indexes, and some: a smaller limit could hold nothing."""
@@ -64,6 +64,10 @@ class _PlainDisk(diskcache.Disk):  # type: ignore[misc]
 
 def _asset_row(key: bytes) -> bytes:
     return b"a" + key
+
+
+def _vary_row(key: bytes) -> bytes:
+    return b"v" + key
 
 
 def _source_rows(kind: bytes, source_id: str) -> bytes:
@@ -185,6 +189,20 @@ class RecordStore:
             if record.source is not None:
                 self._drop(record.source.key)
             self.discard_source(record.source_id)
+
+    def get_vary(self, key: bytes) -> tuple[str, ...]:
+        """The request fields that select among the answers of a path; `key` is subjects.asset_key()."""
+        record = self._get(VaryRecord, _vary_row(key))
+        return record.fields if record is not None and record.key == key else ()
+
+    def put_vary(self, key: bytes, fields: tuple[str, ...]) -> None:
+        """Note the fields that the latest answer of a path names; what was stored by others is not found any more."""
+        if fields == self.get_vary(key):
+            return
+        if fields:
+            self._put(_vary_row(key), encode(VaryRecord(key, fields)))
+        else:
+            self._delete(_vary_row(key))
 
     def assets(self, prefix: bytes = b"") -> Iterator[AssetRecord]:
         """The assets whose keys start with `prefix` (Subject.path, Subject.group), in steps of one short read.

@@ -8,6 +8,7 @@ other upstream is named by (site, raw path): there only the upstream knows which
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 from urllib.parse import unquote_to_bytes
 
@@ -36,6 +37,8 @@ class Subject(NamedTuple):
     """The bucket, or again the site where there is none."""
     path: bytes
     """The object within the group. Starts with `group`: a range of keys is a bucket, later a prefix."""
+    tags: tuple[bytes, ...] = ()
+    """The cache groups (RFC 9875) that the stored answer says it belongs to."""
 
 
 def _split(raw_path: str) -> tuple[bytes, bytes]:
@@ -58,40 +61,49 @@ def bucket_path(bucket: str, key: str) -> bytes:
     return bucket_group(bucket) + key.encode("utf-8", "surrogateescape")
 
 
-def purge_subject(site: Addressed, raw_path: str) -> Subject:
+def cache_group(site_name: str, name: str) -> bytes:
+    """One cache group of a site (RFC 9875: groups of different origins have nothing to do with each other)."""
+    return _site_group(site_name) + b"g\0" + name.encode()
+
+
+def purge_subject(site: Addressed, raw_path: str, groups: Iterable[str] = ()) -> Subject:
     """The subject of a path within a site: `raw_path` starts with "/" and is still percent-encoded.
 
-    A query is no part of it: a purged URL is purged with all its variants.
+    A query is no part of it: a purged URL is purged with all its variants. groups: of the stored answer.
     """
+    tags = tuple(cache_group(site.name, name) for name in groups)
     path, _ = _split(raw_path)
     if site.upstream is not None:
         group = _site_group(site.name)
-        return Subject(group, group, group + path)
+        return Subject(group, group, group + path, tags)
     if site.bucket is not None:
         bucket, key = site.bucket.encode(), unquote_to_bytes(path[1:])
     else:
         first, _, rest = path[1:].partition(b"/")
         bucket, key = unquote_to_bytes(first), unquote_to_bytes(rest)
     group = b"b\0" + bucket + b"\0"
-    return Subject(_site_group(site.name), group, group + key)
+    return Subject(_site_group(site.name), group, group + key, tags)
 
 
-def asset_key(site: Addressed, raw_path: str) -> bytes:
+def asset_key(site: Addressed, raw_path: str, selection: str | None = None) -> bytes:
     """The key of the asset record of a path within a site.
 
     Pass the query along only where the site has it in its key. The subject's path comes first, so that all
-    records of a subject lie side by side; a hash of site and query closes it.
+    records of a subject lie side by side; a hash of site, query and `selection`, which tells apart the answers of an
+    upstream that varies them (edge.policy.vary), closes it.
     """
     subject = purge_subject(site, raw_path)
     _, query = _split(raw_path)
-    return subject.path + b"\0" + blake3(site.name.encode() + b"\0" + query).digest(_SUFFIX)
+    selected = () if selection is None else (selection.encode("utf-8", "surrogateescape"),)
+    return subject.path + b"\0" + blake3(b"\0".join((site.name.encode(), query, *selected))).digest(_SUFFIX)
 
 
-def subject_of(key: bytes, site_name: str) -> Subject:
-    """The subject of an asset record: its asset_key() and its site's name."""
+def subject_of(key: bytes, site_name: str, groups: Iterable[str] = ()) -> Subject:
+    """The subject of an asset record: its asset_key(), its site's name and its groups."""
     path = key[: -_SUFFIX - 1]
     kind, name, _ = path.split(b"\0", 2)
-    return Subject(_site_group(site_name), kind + b"\0" + name + b"\0", path)
+    tags = tuple(cache_group(site_name, group) for group in groups)
+    return Subject(_site_group(site_name), kind + b"\0" + name + b"\0", path, tags)
 
 
 def site_group(site: Addressed) -> bytes:

@@ -251,7 +251,13 @@ class KeeperClient:
         await self._connected.wait()
 
     async def fill(
-        self, site: str, path: str, variant: Variant, accept: AcceptClass, wait: float
+        self,
+        site: str,
+        path: str,
+        variant: Variant,
+        accept: AcceptClass,
+        wait: float,
+        passed: link.Passed | None = None,
     ) -> tuple[link.Head, Exchange]:
         """The keeper's answer and the exchange that its body comes on: close it. `wait` is in seconds.
 
@@ -260,7 +266,7 @@ class KeeperClient:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + wait
         exchange, opened = await self._ask(
-            lambda number: link.Fill(number, site, path, variant, accept, deadline - loop.time()), deadline
+            lambda number: link.Fill(number, site, path, variant, accept, deadline - loop.time(), passed), deadline
         )
         assert isinstance(opened, link.Head), "a fill begins with its head"
         return opened, exchange

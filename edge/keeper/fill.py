@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,13 +27,16 @@ from edge.cache.subjects import asset_key, purge_subject
 from edge.keeper.flights import Flights, StreamFlight
 from edge.keeper.metrics import Metrics
 from edge.keeper.probes import Probes
-from edge.keeper.record import conditions, drafted, freshened, identified, may_be_stale
-from edge.keeper.selection import facts_of
+from edge.keeper.record import conditions, drafted, freshened, identified
+from edge.keeper.selection import facts_of, will_do
 from edge.keeper.trouble import NoRoom
 from edge.keeper.upstreams import Upstreams
-from edge.policy.freshness import Lifetimes, not_storable
+from edge.policy.demand import NONE, Demand
+from edge.policy.freshness import Lifetimes
+from edge.policy.hygiene import once_headers
 from edge.policy.reasons import Detail, Forward
 from edge.policy.sites import Site
+from edge.policy.storing import not_storable
 from edge.upstream.http import UpstreamAnswer, UpstreamFailed
 from wire.fields import combine
 
@@ -61,15 +64,18 @@ class Opening:
     path: Path
     offset: int
     length: int | None
+    once: Lines
+    """Header lines for the client whose request this was."""
 
 
 class Unshared:
     """An answer that may not be shared: whoever takes it first has it to himself."""
 
-    def __init__(self, draft: AssetRecord, answer: UpstreamAnswer, detail: Detail) -> None:
+    def __init__(self, draft: AssetRecord, answer: UpstreamAnswer, detail: Detail, once: Lines = ()) -> None:
         self.draft = draft
         self.answer = answer
         self.detail = detail
+        self.once = once
         self._taken = asyncio.Event()
         self._released = asyncio.Event()
 
@@ -93,6 +99,7 @@ class Unshared:
             await self._released.wait()
 
 
+Lines: TypeAlias = tuple[tuple[str, str], ...]
 SourceHead: TypeAlias = Opening | Unshared
 SourceFlight: TypeAlias = StreamFlight[SourceHead, Landed]
 
@@ -123,17 +130,28 @@ class Assets:
         self._flights: Flights[tuple[bytes, int], SourceFlight] = Flights()
         self._unshared: dict[bytes, tuple[float, Detail]] = {}
 
-    def usable(self, site: Site, path: str) -> AssetRecord | None:
+    def usable(self, site: Site, key: bytes, demand: Demand = NONE) -> AssetRecord | None:
         """The stored record, if it may be used without asking anybody."""
-        record = self._records.get_asset(asset_key(site, path))
-        if record is None or record.edge_expires <= self._clock() or not self._current(site, record):
+        record = self._records.get_asset(key)
+        if record is None or not will_do(record, demand, self._clock()) or not self.current(site, record):
             return None
         return record
+
+    def refreshing(self, site: Site, key: bytes) -> AssetRecord | None:
+        """The stored record, if it may be used while it is revalidated (RFC 5861 §3)."""
+        record = self._records.get_asset(key)
+        if record is None or record.refreshing <= self._clock() or not self.current(site, record):
+            return None
+        return record
+
+    def epoch(self, site: Site, path: str) -> int:
+        """The epoch to note before the upstream is asked."""
+        return self._epochs.current(purge_subject(site, path))
 
     def join(self, site: Site, path: str) -> tuple[SourceFlight, bool]:
         """The flight that fetches or revalidates an asset, and whether it was under way already."""
         key = asset_key(site, path)
-        epoch = self._epochs.current(purge_subject(site, path))
+        epoch = self.epoch(site, path)
         return self._flights.join((key, epoch), lambda: self._take_off(site, path, key, epoch))
 
     def is_unshared(self, site: Site, path: str) -> bool:
@@ -148,8 +166,8 @@ class Assets:
         asked = self._clock()
         async with self._upstreams.ask(site, path, {}) as answer:
             _, known = self._unshared.get(key, (0.0, Detail.UNCACHEABLE))
-            detail = not_storable(answer.status, combine(answer.headers.items())) or known
-            yield Unshared(self._draft(site, path, key, 0, answer, asked), answer, detail)
+            detail = not_storable(answer.status, combine(answer.headers.items()), site.behaviour) or known
+            yield Unshared(self.draft(site, path, key, 0, answer, asked), answer, detail)
 
     def forget(self, record: AssetRecord) -> None:
         """The body of a record is gone or damaged: fetch it anew."""
@@ -174,48 +192,55 @@ class Assets:
         return flight
 
     async def _fly(self, flight: SourceFlight, site: Site, path: str, key: bytes, epoch: int) -> Landed:
-        old = self._stored(key)
+        old = self.stored(key)
         forward = Forward.URI_MISS if old is None else Forward.STALE
         asked = self._clock()
         try:
-            async with self._upstreams.ask(site, path, conditions(old, epoch)) as answer:
+            async with self._upstreams.ask(site, path, self.conditions(site, old)) as answer:
                 status = answer.status
                 if status == 304 and old is not None:
-                    return await self._confirmed(site, old, epoch, answer, asked)
-                if status >= 500 and old is not None and self._may_stand_in(site, old):
+                    return await self.confirmed(site, old, epoch, answer, asked)
+                if status >= 500 and old is not None and self.may_stand_in(site, old, old.failing):
                     return Landed(old, Forward.STALE, status, detail=Detail.STALE)
-                draft = self._draft(site, path, key, epoch, answer, asked)
+                draft = self.draft(site, path, key, epoch, answer, asked)
                 if site.behaviour.hides_errors and status != 200:
                     self._records.put_asset(draft)
                     return Landed(draft, forward, status, stored=True, detail=Detail.NEGATIVE)
-                record = await self._take(flight, draft, answer)
+                refusal = not_storable(status, combine(answer.headers.items()), site.behaviour)
+                record = await self.take(flight, site, draft, answer, refusal)
         except UpstreamFailed as failed:
             self._metrics.fills.labels(site.name, failed.detail).inc()
-            if old is not None and not flight.announced and self._may_stand_in(site, old):
+            if old is not None and not flight.announced and self.may_stand_in(site, old, old.away):
                 return Landed(old, Forward.STALE, None, detail=Detail.STALE)
             raise
         if record.source is None:
             return Landed(record, forward, status)
         return Landed(await self._probed(site, record), forward, status, stored=True)
 
-    async def _confirmed(
-        self, site: Site, old: AssetRecord, epoch: int, answer: UpstreamAnswer, asked: float
-    ) -> Landed:
+    async def confirmed(self, site: Site, old: AssetRecord, epoch: int, answer: UpstreamAnswer, asked: float) -> Landed:
         """The stored body is still what the upstream has."""
         self._metrics.fills.labels(site.name, "revalidated").inc()
-        headers = combine(answer.headers.items())
-        lifetimes = Lifetimes.of(site, self._edge)
-        record = freshened(old, site, lifetimes, epoch, headers, asked=asked, answered=self._clock())
+        record = self.freshened(site, old, epoch, combine(answer.headers.items()), asked)
         self._records.put_asset(record)
         return Landed(await self._probed(site, record), Forward.STALE, 304, stored=True)
 
-    async def _take(self, flight: SourceFlight, draft: AssetRecord, answer: UpstreamAnswer) -> AssetRecord:
-        """Store the body, or hand the answer to one waiter where it may not or cannot be kept."""
-        detail = not_storable(answer.status, combine(answer.headers.items()))
-        if detail is None:
+    def freshened(
+        self, site: Site, old: AssetRecord, epoch: int, headers: Mapping[str, str], asked: float
+    ) -> AssetRecord:
+        """The stored record as the headers of a validation make it."""
+        lifetimes = Lifetimes.of(site, self._edge)
+        record = freshened(old, site, lifetimes, epoch, headers, asked=asked, answered=self._clock())
+        return self._in_groups(site, record)
+
+    async def take(
+        self, flight: SourceFlight, site: Site, draft: AssetRecord, answer: UpstreamAnswer, refusal: Detail | None
+    ) -> AssetRecord:
+        """Store the body, or hand the answer to one waiter where it may not (`refusal`) or cannot be kept."""
+        once = once_headers(site, answer.headers.items())
+        if refusal is None:
             try:
                 with self._bodies.create(answer.length) as writer:
-                    flight.announce(Opening(draft, writer.path, BODY_OFFSET, answer.length))
+                    flight.announce(Opening(draft, writer.path, BODY_OFFSET, answer.length, once))
                     return await self._store(flight, draft, answer, writer)
             except WrongLength as error:
                 raise UpstreamFailed(Detail.UPSTREAM_TRUNCATED, f"the upstream sent {error}") from None
@@ -223,9 +248,9 @@ class Assets:
                 self._metrics.refusals.inc()
                 if flight.announced:
                     raise NoRoom(f"the body could not be stored: {error}") from None
-                detail = Detail.DISK_FULL
-        unshared = Unshared(draft, answer, detail)
-        self._remember_unshared(draft.key, detail)
+                refusal = Detail.DISK_FULL
+        unshared = Unshared(draft, answer, refusal, once)
+        self._remember_unshared(draft.key, refusal)
         flight.announce(unshared)
         await unshared.done()
         return draft
@@ -256,16 +281,28 @@ class Assets:
             return await self._probes.join(record).task
         return record
 
-    def _draft(
-        self, site: Site, path: str, key: bytes, epoch: int, answer: UpstreamAnswer, asked: float
-    ) -> AssetRecord:
+    def draft(self, site: Site, path: str, key: bytes, epoch: int, answer: UpstreamAnswer, asked: float) -> AssetRecord:
+        """The record of an answer whose body has not come yet."""
         headers = combine(answer.headers.items())
         lifetimes = Lifetimes.of(site, self._edge)
-        return drafted(site, lifetimes, path, key, epoch, answer.status, headers, asked=asked, answered=self._clock())
+        record = drafted(site, lifetimes, path, key, epoch, answer.status, headers, asked=asked, answered=self._clock())
+        return self._in_groups(site, record)
+
+    def _in_groups(self, site: Site, record: AssetRecord) -> AssetRecord:
+        """The record, with the epochs of its cache groups, which nobody knew when its own was noted, added."""
+        if not record.groups:
+            return record
+        alone = self._epochs.current(purge_subject(site, record.path))
+        grouped = self._epochs.current(purge_subject(site, record.path, record.groups))
+        return msgspec.structs.replace(record, epoch=record.epoch + grouped - alone)
 
     # What is stored, and whether it counts.
 
-    def _stored(self, key: bytes) -> AssetRecord | None:
+    def conditions(self, site: Site, old: AssetRecord | None) -> dict[str, str]:
+        """The validators to ask about a stored answer with."""
+        return conditions(old, current=old is not None and self.current(site, old))
+
+    def stored(self, key: bytes) -> AssetRecord | None:
         """The stored record, whatever its age, if its body is there."""
         record = self._records.get_asset(key)
         if record is None or record.source is None:
@@ -276,15 +313,15 @@ class Assets:
         reader.close()
         return record
 
-    def _current(self, site: Site, record: AssetRecord) -> bool:
+    def current(self, site: Site, record: AssetRecord) -> bool:
         """Whether nothing has been purged, or may have changed unseen, since the record was made."""
         if site.at_bucket and not self._epochs.settled:
             return False
-        return record.epoch == self._epochs.current(purge_subject(site, record.path))
+        return record.epoch == self._epochs.current(purge_subject(site, record.path, record.groups))
 
-    def _may_stand_in(self, site: Site, old: AssetRecord) -> bool:
-        """Whether an old answer may be given for a failing upstream."""
-        return self._current(site, old) and may_be_stale(old, self._clock())
+    def may_stand_in(self, site: Site, old: AssetRecord, until: float) -> bool:
+        """Whether an old answer may be given for a failing upstream: `until` is the end of its window for that."""
+        return self.current(site, old) and self._clock() < until
 
     def _remember_unshared(self, key: bytes, detail: Detail) -> None:
         if len(self._unshared) >= _UNSHARED_LIMIT:

@@ -28,6 +28,7 @@ from edge.keeper.feed import Follower
 from edge.keeper.fill import Assets
 from edge.keeper.ledger import FolderInUse, Ledger, shares
 from edge.keeper.metrics import Metrics
+from edge.keeper.passing import Passing
 from edge.keeper.probes import Probes
 from edge.keeper.purge import Purger
 from edge.keeper.renderings import Renderings
@@ -81,7 +82,9 @@ async def keep(settings: Settings) -> None:
         renderings = Renderings(records=records, bodies=bodies, renderers=renderers, metrics=metrics)
         stack.push_async_callback(renderings.close)
         purger = Purger(epochs, records, metrics)
-        rooms = Rooms(settings, sites, records, bodies, ledger, assets, probes, renderings, purger, metrics)
+        passing = Passing(assets=assets, upstreams=upstreams, records=records, purger=purger)
+        stack.push_async_callback(passing.close)
+        rooms = Rooms(settings, sites, records, bodies, ledger, assets, passing, probes, renderings, purger, metrics)
 
         session = await stack.enter_async_context(aiohttp.ClientSession())
         follower = _follow(settings, key_file, session, purger, epochs, metrics)

@@ -30,11 +30,19 @@ from edge.policy.negotiate import AcceptClass
 from edge.policy.reasons import CacheStatus
 from edge.policy.variant import Variant
 
-MAX_FRAME = 1024 * 1024
+MAX_FRAME = 9 * 1024 * 1024  # the largest request body that settings allow (edge.max_body), and its head
 DATA_BLOCK = 64 * 1024  # bytes of body in one Data frame, at most
 CREDIT = 4 * DATA_BLOCK  # how far a relayed body may run ahead of its reader
 
 _LENGTH = struct.Struct(">I")
+
+
+class Passed(msgspec.Struct, frozen=True):
+    """A client's own request, for a transparent site: it goes upstream as it is (edge.policy.hygiene)."""
+
+    method: str
+    headers: dict[str, str]
+    body: bytes = b""
 
 
 class Fill(msgspec.Struct, frozen=True, tag="fill"):
@@ -50,6 +58,7 @@ class Fill(msgspec.Struct, frozen=True, tag="fill"):
     variant: Variant
     accept: AcceptClass
     wait: float
+    passed: Passed | None = None
 
 
 class Purge(msgspec.Struct, frozen=True, tag="purge"):
@@ -111,12 +120,13 @@ Location: TypeAlias = Committed | Growing | Relayed
 
 
 class Head(msgspec.Struct, frozen=True, tag="head"):
-    """The answer, how it came about, and where its body is."""
+    """The answer, how it came about, and where its body is. `once` are header lines for this client alone."""
 
     id: int
     answer: Answer
     status: CacheStatus
     location: Location
+    once: tuple[tuple[str, str], ...] = ()
 
 
 class Progress(msgspec.Struct, frozen=True, tag="progress"):

@@ -58,6 +58,14 @@ class Purger:
         self._sweep_soon(subjects.site_assets(site))
         await self._sync()
 
+    async def purge_groups(self, site: Addressed, names: Collection[str]) -> None:
+        """Everything of a site that belongs to one of these cache groups (RFC 9875)."""
+        self._metrics.purges.labels("group", "answer").inc(len(names))
+        for name in names:
+            self._epochs.bump_group(subjects.cache_group(site.name, name))
+        self._sweep_soon(subjects.site_assets(site))
+        await self._sync()
+
     async def purge_all(self) -> None:
         """Everything."""
         self._metrics.purges.labels("all", "request").inc()
@@ -79,7 +87,7 @@ class Purger:
 
     def usable(self, record: AssetRecord) -> bool:
         """Whether the record has not been purged since its epoch was taken."""
-        return self._epochs.current(subjects.subject_of(record.key, record.site)) == record.epoch
+        return self._epochs.current(subjects.subject_of(record.key, record.site, record.groups)) == record.epoch
 
     async def _purge(self, paths: Collection[bytes], groups: Collection[bytes] = ()) -> None:
         for path in paths:

@@ -12,15 +12,16 @@ import msgspec
 
 from edge.cache.entry import AssetRecord, name_hash, source_id
 from edge.keeper.selection import facts_of
-from edge.policy import freshness
+from edge.policy import freshness, validation
 from edge.policy.freshness import Lifetimes
 from edge.policy.hygiene import effective_type, stored_headers
+from edge.policy.invalidation import groups
 from edge.policy.reasons import Detail
 from edge.policy.sites import Site
+from edge.policy.stale import windows as stale_windows
 from edge.upstream.bucket import IDENTITY_HEADER
 from wire.dates import http_date, parse_http_date
 from wire.etags import parse_etag
-from wire.fields import parse_cache_control
 
 # Problems that may have been the renderer's own: looked at again after the next revalidation.
 _ACCIDENTS = frozenset({Detail.CRASHED, Detail.TIMED_OUT})
@@ -44,6 +45,10 @@ def drafted(
     tag = parse_etag(headers.get("etag", ""))
     identity = headers.get(IDENTITY_HEADER)
     file = path.partition("?")[0]
+    transparent = site.behaviour.transparent
+    age = freshness.initial_age(headers, asked, answered)
+    expires = answered + freshness.edge_lifetime(file, status, headers, lifetimes, asked, answered)
+    windows = stale_windows(headers, lifetimes, age, answered, expires)
     draft = AssetRecord(
         key=key,
         site=site.name,
@@ -51,16 +56,22 @@ def drafted(
         status=status,
         epoch=epoch,
         stored_at=answered,
-        edge_expires=answered + freshness.edge_lifetime(file, status, headers, lifetimes, asked, answered),
+        edge_expires=expires,
+        refreshing=windows.refreshing,
+        failing=windows.failing,
+        away=windows.away,
         identity=identity,
         upstream_etag=headers.get("etag"),
         last_modified=parse_http_date(headers.get("last-modified", ""), answered),
-        content_type=effective_type(headers.get("content-type"), file),
+        content_type=headers.get("content-type") if transparent else effective_type(headers.get("content-type"), file),
         headers=stored_headers(site, headers),
         upstream_date=_date(headers, answered),
-        upstream_age=freshness.initial_age(headers, asked, answered),
+        upstream_age=age,
         no_transform=freshness.forbids_transform(headers),
+        groups=groups(headers),
     )
+    if transparent:  # its upstream's tags are taken for what they are, and trusted to name nothing
+        return draft
     if identity is not None or (tag is not None and not tag.weak):
         return identified(draft, source_id(identity, key, headers.get("etag", "")))
     return draft
@@ -76,46 +87,51 @@ def freshened(
     site: Site,
     lifetimes: Lifetimes,
     epoch: int,
-    validation: Mapping[str, str],
+    answer: Mapping[str, str],
     *,
     asked: float,
     answered: float,
 ) -> AssetRecord:
-    """The stored record after a 304 (RFC 9111 §4.3.4)."""
-    headers = freshness.freshened(old.headers, stored_headers(site, validation))
+    """The stored record after a 304 (RFC 9111 §4.3.4), or a HEAD that confirms it (§4.3.5)."""
+    transparent = site.behaviour.transparent
+    kept = validation.NOT_UPDATED_AS_THEY_ARE if transparent else validation.NOT_UPDATED
+    headers = validation.freshened(old.headers, stored_headers(site, answer), kept)
     file = old.path.partition("?")[0]
+    # How old it is, this answer alone says.
+    timing = {name: value for name, value in headers.items() if name != "date"}
+    timing |= {name: answer[name] for name in ("age", "date") if name in answer}
+    age = freshness.initial_age(timing, asked, answered)
+    expires = answered + freshness.edge_lifetime(file, old.status, timing, lifetimes, asked, answered)
+    windows = stale_windows(timing, lifetimes, age, answered, expires)
     return msgspec.structs.replace(
         old,
         epoch=epoch,
         stored_at=answered,
-        edge_expires=answered + freshness.edge_lifetime(file, old.status, headers, lifetimes, asked, answered),
+        edge_expires=expires,
+        refreshing=windows.refreshing,
+        failing=windows.failing,
+        away=windows.away,
+        content_type=headers.get("content-type") if transparent else old.content_type,
+        last_modified=parse_http_date(headers.get("last-modified", ""), answered) if transparent else old.last_modified,
         headers=headers,
         facts=None if facts_of(old).problem in _ACCIDENTS else old.facts,
-        upstream_date=_date(validation, answered),
-        upstream_age=freshness.initial_age(validation, asked, answered),
+        upstream_date=_date(answer, answered),
+        upstream_age=age,
         no_transform=freshness.forbids_transform(headers),
+        groups=groups(headers),
     )
 
 
-def conditions(old: AssetRecord | None, epoch: int) -> dict[str, str]:
-    """The validators to ask with. What has been purged is confirmed by a strong one only."""
+def conditions(old: AssetRecord | None, *, current: bool) -> dict[str, str]:
+    """The validators to ask with. What has been purged (is not current) is confirmed by a strong one only."""
     if old is None:
         return {}
     tag = parse_etag(old.upstream_etag or "")
-    if old.upstream_etag is not None and tag is not None and (not tag.weak or old.epoch == epoch):
-        return {"If-None-Match": old.upstream_etag}
-    if old.epoch == epoch and old.last_modified is not None:
-        return {"If-Modified-Since": http_date(old.last_modified)}
+    if old.upstream_etag is not None and tag is not None and (not tag.weak or current):
+        return {"if-none-match": old.upstream_etag}
+    if current and old.last_modified is not None:
+        return {"if-modified-since": http_date(old.last_modified)}
     return {}
-
-
-def may_be_stale(old: AssetRecord, now: float) -> bool:
-    """Whether an unpurged answer may stand in for a failing upstream (RFC 9111 §4.2.4, §5.2.2)."""
-    lifetime = freshness.explicit_freshness(old.headers, old.stored_at)
-    if lifetime is not None and old.upstream_age + now - old.stored_at < lifetime:
-        return True  # fresh by the upstream's own word: only the site wanted to ask again
-    forbidding = {"must-revalidate", "proxy-revalidate", "s-maxage", "no-cache"}
-    return not parse_cache_control(old.headers.get("cache-control")).keys() & forbidding
 
 
 def _date(headers: Mapping[str, str], now: float) -> float:

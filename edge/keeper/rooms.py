@@ -11,6 +11,7 @@ from edge.cache.records import RecordStore
 from edge.keeper.fill import Assets
 from edge.keeper.ledger import Ledger
 from edge.keeper.metrics import Metrics
+from edge.keeper.passing import Passing
 from edge.keeper.probes import Probes
 from edge.keeper.purge import Purger
 from edge.keeper.renderings import Renderings
@@ -27,6 +28,7 @@ class Rooms:
     bodies: BodyStore
     ledger: Ledger
     assets: Assets
+    passing: Passing
     probes: Probes
     renderings: Renderings
     purger: Purger

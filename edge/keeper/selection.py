@@ -5,6 +5,7 @@ The rule of this file: it reads records and asks edge.policy; it opens no body a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -12,15 +13,37 @@ import msgspec
 
 from conf.schema import Render
 from edge.cache.entry import AssetRecord, ChoiceRecord, Representation
+from edge.cache.subjects import asset_key
 from edge.keeper.answer import Answer
+from edge.policy.demand import Demand
 from edge.policy.negotiate import AcceptClass
 from edge.policy.plan import AssetFacts, Plan, Refused, Rendering, RenderPlan, Stored, decide, untouched, yielded
 from edge.policy.reasons import Detail
 from edge.policy.sites import Site
 from edge.policy.variant import Variant
+from edge.policy.vary import selection
 
 STRIPPED = "stripped"
 """The plan of the stored bytes without their metadata, where other plans are RenderPlan.canonical()."""
+
+
+class VaryRecords(Protocol):
+    """What tells apart the answers of one path (edge.cache.records.RecordStore has it)."""
+
+    def get_vary(self, key: bytes) -> tuple[str, ...]: ...
+
+
+def stored_key(records: VaryRecords, site: Site, path: str, request: Mapping[str, str]) -> bytes:
+    """The key of the stored answer that a request selects (RFC 9111 §4.1)."""
+    primary = asset_key(site, path)
+    fields = records.get_vary(primary) if site.behaviour.transparent else ()
+    return asset_key(site, path, selection(fields, request)) if fields else primary
+
+
+def will_do(asset: AssetRecord, demand: Demand, now: float) -> bool:
+    """Whether an unpurged answer is as fresh as a request demands."""
+    age = asset.upstream_age + max(0.0, now - asset.stored_at)
+    return demand.accepts(age, asset.edge_expires - now, asset.away - now)
 
 
 class Records(Protocol):

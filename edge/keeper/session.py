@@ -15,6 +15,7 @@ import structlog
 from edge.cache.entry import BodyRef
 from edge.keeper import link
 from edge.keeper.answer import Answer
+from edge.keeper.fill import Lines
 from edge.keeper.rooms import Rooms
 from edge.keeper.waiter import NotGiven, Waiter
 from edge.policy.reasons import CacheStatus
@@ -133,9 +134,9 @@ class Exchange:
         self._credit = link.CREDIT
         self._more = asyncio.Event()
 
-    def head(self, answer: Answer, status: CacheStatus, location: link.Location) -> None:
-        """The answer, and where its body is."""
-        self._session.send(link.Head(self._number, answer, status, location))
+    def head(self, answer: Answer, status: CacheStatus, location: link.Location, once: Lines = ()) -> None:
+        """The answer, where its body is, and header lines for this client alone."""
+        self._session.send(link.Head(self._number, answer, status, location, once))
 
     def progress(self, length: int) -> None:
         """The growing file is this long."""

@@ -39,13 +39,22 @@ class Upstreams:
         self._web: dict[str, WebSource] = {}
 
     @asynccontextmanager
-    async def ask(self, site: Site, path: str, headers: Mapping[str, str]) -> AsyncIterator[UpstreamAnswer]:
-        """Ask for a source. The answer is one about the source: trouble of the upstream's own is UpstreamFailed."""
+    async def ask(
+        self, site: Site, path: str, headers: Mapping[str, str], *, method: str = "GET", body: bytes = b""
+    ) -> AsyncIterator[UpstreamAnswer]:
+        """Ask for a source. The answer is one about the source: trouble of the upstream's own is UpstreamFailed.
+
+        A transparent site's upstream answers each client by itself, whatever it said to others.
+        """
+        if site.behaviour.transparent:
+            async with self._source(site).request(method, site.source_target(path), headers, body) as answer:
+                yield answer
+            return
         host = site.upstream or "origin"
         if not self._breakers.allows(host):
             raise UpstreamFailed(Detail.UPSTREAM_BREAKER_OPEN, DETAILS[Detail.UPSTREAM_BREAKER_OPEN].meaning)
         try:
-            async with self._source(site).request("GET", site.source_target(path), headers) as answer:
+            async with self._source(site).request(method, site.source_target(path), headers, body) as answer:
                 if answer.status < 500:
                     self._breakers.succeeded(host)
                 await _check(site, answer, conditional=bool(headers))

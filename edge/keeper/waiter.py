@@ -6,6 +6,7 @@ The rule of this file: a waiter watches and decides, the flights work. Each has 
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import replace
 from typing import Protocol
 
@@ -14,13 +15,15 @@ import msgspec
 from edge.cache.entry import AssetRecord, BodyRef, ChoiceRecord
 from edge.keeper import link
 from edge.keeper.answer import Answer
-from edge.keeper.fill import Opening, SourceFlight, Unshared
+from edge.keeper.fill import Lines, Opening, SourceFlight, Unshared
 from edge.keeper.flights import WaitedTooLong
 from edge.keeper.rooms import Present, Rooms
-from edge.keeper.selection import Selection, Unmade, Unprobed, Wish, carry_out, facts_of, select
+from edge.keeper.selection import Selection, Unmade, Unprobed, Wish, carry_out, facts_of, select, stored_key
 from edge.keeper.trouble import NoRoom, SourceGone
+from edge.policy.demand import NONE, demand
 from edge.policy.plan import AssetFacts, Plan, Refused, decide, degraded, renderable, untouched, yielded
 from edge.policy.reasons import CacheStatus, Detail, Forward
+from edge.policy.validation import CONDITIONAL
 from edge.render.errors import RenderError
 from edge.upstream.http import UpstreamAnswer, UpstreamFailed
 
@@ -44,7 +47,7 @@ class NotGiven(Exception):
 class Back(Protocol):
     """The way back to the client (edge.keeper.session.Exchange)."""
 
-    def head(self, answer: Answer, status: CacheStatus, location: link.Location) -> None: ...
+    def head(self, answer: Answer, status: CacheStatus, location: link.Location, once: Lines = ()) -> None: ...
     def progress(self, length: int) -> None: ...
     def done(self, stored: BodyRef | None = None) -> None: ...
     async def relay(self, answer: UpstreamAnswer) -> None: ...
@@ -60,6 +63,9 @@ class Waiter:
         self._rooms = rooms
         self._site = site
         self._path = fill.path
+        self._passed = fill.passed
+        self._once: Lines = ()
+        self._demand = NONE if fill.passed is None else demand(site.behaviour, fill.passed.headers)
         self._wish = Wish(fill.variant, fill.accept)
         self._back = back
         self._deadline = asyncio.get_running_loop().time() + fill.wait
@@ -81,11 +87,7 @@ class Waiter:
 
     async def _run(self) -> None:
         for _ in range(_FETCHES):
-            asset = self._rooms.assets.usable(self._site, self._path)
-            if asset is None:
-                asset = await self._fetch()
-            else:
-                self._status = CacheStatus(fwd=Forward.VARY_MISS)
+            asset = self._found() or await self._fetch()
             if asset is None:
                 return None
             try:
@@ -102,16 +104,55 @@ class Waiter:
 
     # The asset.
 
+    def _found(self) -> AssetRecord | None:
+        """The stored asset, if it may be used now; if only while it is revalidated, that begins."""
+        passed, assets = self._passed, self._rooms.assets
+        if passed is not None and passed.method not in ("GET", "HEAD"):
+            return None
+        headers = {} if passed is None else passed.headers
+        key = stored_key(self._rooms.records, self._site, self._path, headers)
+        asset = assets.usable(self._site, key, self._demand)
+        if asset is not None:
+            self._status = CacheStatus(fwd=Forward.VARY_MISS)
+            return asset
+        asset = assets.refreshing(self._site, key) if self._demand == NONE else None
+        if asset is not None:
+            self._status = CacheStatus(hit=True, ttl=int(asset.edge_expires - time.time()), detail=Detail.REFRESHING)
+            self._join(background=True)
+        return asset
+
+    def _join(self, *, background: bool = False) -> tuple[SourceFlight, bool]:
+        """The flight that this request is about; one in the background asks for what a GET gets."""
+        if self._passed is None:
+            return self._rooms.assets.join(self._site, self._path)
+        passed = self._passed
+        if background:
+            headers = {name: value for name, value in passed.headers.items() if name not in CONDITIONAL}
+            passed = link.Passed("GET", headers)
+        return self._rooms.passing.join(self._site, self._path, passed)
+
     async def _fetch(self) -> AssetRecord | None:
         """The asset from its upstream; None where the client has been given its body as it came."""
-        assets = self._rooms.assets
-        if assets.is_unshared(self._site, self._path):
+        if self._passed is None and self._rooms.assets.is_unshared(self._site, self._path):
             await self._alone()
             return None
-        self._status = CacheStatus(fwd=Forward.URI_MISS)
-        flight, joined = assets.join(self._site, self._path)
+        self._status = CacheStatus(fwd=self._forward)
+        flight, joined = self._join()
+        return await self._watch(flight, joined)
+
+    @property
+    def _forward(self) -> Forward:
+        """Why a request goes further of which nothing is stored."""
+        if self._passed is None or self._passed.method in ("GET", "HEAD"):
+            return Forward.URI_MISS
+        return Forward.METHOD
+
+    async def _watch(self, flight: SourceFlight, joined: bool) -> AssetRecord | None:
+        """The asset that a flight lands with; None where the client has been given its body on the way."""
         self._status = replace(self._status, collapsed=joined)
         head = await flight.head(self._deadline)
+        if isinstance(head, Opening) and not joined:
+            self._once = head.once
         match head:
             case Unshared() if head.take():
                 try:
@@ -159,7 +200,7 @@ class Waiter:
     async def _stream(self, flight: SourceFlight, head: Opening, answer: Answer) -> None:
         """Give the body while it grows."""
         self._status = replace(self._status, stored=True, detail=answer.reason)
-        self._back.head(answer, self._status, link.Growing(str(head.path), head.offset, head.length))
+        self._back.head(answer, self._status, link.Growing(str(head.path), head.offset, head.length), self._once)
         told = 0
         while (length := await flight.beyond(told)) > told:
             told = length
@@ -168,19 +209,23 @@ class Waiter:
 
     async def _alone(self) -> None:
         """An answer that is not shared, fetched for this client."""
+        if self._passed is not None:
+            flight, _ = self._rooms.passing.join(self._site, self._path, self._passed, alone=True)
+            await self._watch(flight, joined=False)
+            return
         async with self._rooms.assets.alone(self._site, self._path) as unshared:
             await self._relay(unshared)
 
     async def _relay(self, unshared: Unshared) -> None:
         """Give a body that is not stored."""
-        self._status = CacheStatus(fwd=Forward.URI_MISS, collapsed=self._status.collapsed, detail=unshared.detail)
+        self._status = CacheStatus(fwd=self._forward, collapsed=self._status.collapsed, detail=unshared.detail)
         draft = unshared.draft
         if draft.status == 200 and self._site.behaviour.renders and renderable(draft.content_type or ""):
             facts = AssetFacts(content_type=draft.content_type or "", size=unshared.answer.length or 0)
             plan = degraded(facts, self._wish.variant, self._site, unshared.detail)
             if isinstance(plan, Refused):
                 raise self._refusal(plan)
-        self._back.head(Answer(draft), self._status, link.Relayed(unshared.answer.length))
+        self._back.head(Answer(draft), self._status, link.Relayed(unshared.answer.length), unshared.once)
         await self._back.relay(unshared.answer)
 
     # What this client gets of it.
@@ -241,5 +286,5 @@ class Waiter:
         if answer.body is not None and not self._present.has(answer.body):
             raise SourceGone
         status = replace(self._status, detail=self._status.detail or answer.reason)
-        self._back.head(answer, status, link.Committed())
+        self._back.head(answer, status, link.Committed(), self._once)
         self._back.done()

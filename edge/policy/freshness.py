@@ -1,4 +1,4 @@
-"""How long answers live: at the edge, and at the client (RFC 9111).
+"""How long answers live: at the edge, and at the client (RFC 9111 §4.2, §5).
 
 The rule of this file: time is an argument, in seconds since 1970. The edge's lifetime and the client's are computed
 apart, and a client gets exactly one Cache-Control line. Headers are mappings of lower-case names to combined values
@@ -7,28 +7,25 @@ apart, and a client gets exactly one Cache-Control line. Headers are mappings of
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, Self
 
 from conf.schema import Edge
-from edge.policy.reasons import Detail
+from edge.policy.directives import Control, Headers, control
 from edge.policy.sites import Site
 from wire.dates import parse_http_date
-from wire.fields import HOP_BY_HOP, delta_seconds, parse_cache_control, split_list
-
-Headers: TypeAlias = Mapping[str, str]
-
-UNCACHEABLE_HEADER: Final = "x-facet-uncacheable"
-"""The origin's mark on an answer that depended on who asked from where (a policy condition)."""
+from wire.fields import delta_seconds, parse_cache_control, split_list
 
 SHORT: Final = 5  # seconds a client keeps an answer that may be better next time
 LIVE: Final = {".m3u8": 1.0, ".mpd": 1.0}  # default lifetimes, in seconds, of playlists that change under one name
 
 NEGATIVE: Final = frozenset({404, 410})
-# RFC 9110 §15.1 calls these cacheable by default; the others of that list are errors we do not keep, and 206.
-_STORABLE: Final = frozenset({200, 203, 204, 300, 301, 308}) | NEGATIVE
-_STORABLE_IF_EXPLICIT: Final = frozenset({302, 303, 307})
+HEURISTIC: Final = frozenset({200, 203, 204, 206, 300, 301, 308, 404, 405, 410, 414, 501})
+"""The statuses whose answers live by a guess where nothing else is said (RFC 9110 §15.1)."""
+_FRACTION: Final = 0.1  # of the time since Last-Modified (RFC 9111 §4.2.2)
+_LONGEST_GUESS: Final = 7 * 86_400.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,45 +36,29 @@ class Lifetimes:
     """The longest time without asking the upstream again, and the lifetime where the upstream gives none."""
     negative: float
     client_max_age: float
+    stale: float
+    """How long an answer may stand in for a failing upstream that does not say how long."""
+    heuristic: bool = False
+    """Without freshness from the upstream the lifetime is a guess; the others bound nothing."""
 
     @classmethod
-    def of(cls, site: Site, edge: Edge) -> Lifetimes:
+    def of(cls, site: Site, edge: Edge) -> Self:
         """The lifetimes of a site."""
-        return cls(site.revalidate, edge.negative, edge.client_max_age)
+        if site.behaviour.heuristics:
+            return cls(math.inf, math.inf, math.inf, edge.stale, heuristic=True)
+        return cls(site.revalidate, edge.negative, edge.client_max_age, edge.stale)
 
 
-def not_storable(status: int, headers: Headers, *, authorized: bool = False) -> Detail | None:
-    """Why an upstream answer to a GET must not be stored (RFC 9111 §3); None where it may.
-
-    authorized: credentials of the client's own went upstream with the request. Set-Cookie is no reason: it is not
-    stored, and the rest is (§7.3 leaves it to us).
-    """
-    directives = parse_cache_control(headers.get("cache-control"))
-    if UNCACHEABLE_HEADER in headers:
-        return Detail.UNCACHEABLE
-    if "no-store" in directives and not (status in _STORABLE and "must-understand" in directives):  # §5.2.2.3, .5
-        return Detail.NO_STORE
-    if "private" in directives:  # §5.2.2.7; with field names, too, which it allows
-        return Detail.PRIVATE
-    if authorized and not directives.keys() & {"public", "s-maxage", "must-revalidate"}:  # §3.5
-        return Detail.AUTHORIZED
-    if "*" in split_list(headers.get("vary", "")):  # §4.1: never matches a later request
-        return Detail.UNCACHEABLE
-    if status in _STORABLE or (status in _STORABLE_IF_EXPLICIT and explicit_freshness(headers, 0) is not None):
-        return None
-    return Detail.UNCACHEABLE
-
-
-def explicit_freshness(headers: Headers, response_time: float) -> float | None:
+def explicit_freshness(headers: Headers, response_time: float, said: Control | None = None) -> float | None:
     """The upstream's freshness lifetime in seconds (RFC 9111 §4.2.1): s-maxage, max-age or Expires; None without.
 
-    What cannot be read counts as stale, as §4.2.1 asks for.
+    What cannot be read counts as stale, as §4.2.1 asks for. `said` saves reading the directives again.
     """
-    directives = parse_cache_control(headers.get("cache-control"))
+    said = said or control(headers)
     for name in ("s-maxage", "max-age"):
-        if name in directives:
-            return delta_seconds(directives[name]) or 0
-    return _expires_in(headers, response_time)
+        if (seconds := said.seconds(name)) is not None:
+            return seconds
+    return None if said.targeted else _expires_in(headers, response_time)
 
 
 def _expires_in(headers: Headers, response_time: float) -> float | None:
@@ -108,15 +89,26 @@ def edge_lifetime(
     """How many seconds from response_time the edge may use a stored answer without asking again; 0 is at once.
 
     The shortest of what is left of the upstream's freshness, the site's `revalidate` and, for 404 and 410, the
-    negative lifetime. Without freshness from the upstream its part falls away (§4.2.2 leaves heuristics to us).
+    negative lifetime. Without freshness from the upstream its part is the site's default, or a guess.
     """
-    if "no-cache" in parse_cache_control(headers.get("cache-control")):  # §5.2.2.4
+    said = control(headers)
+    if said.says("no-cache"):  # §5.2.2.4
         return 0
     bound = lifetimes.negative if status in NEGATIVE else lifetimes.revalidate
-    freshness = explicit_freshness(headers, response_time)
-    if freshness is None:
+    freshness = explicit_freshness(headers, response_time, said)
+    if freshness is None and not lifetimes.heuristic:
         return min(bound, _default_lifetime(path, lifetimes))
+    if freshness is None:
+        freshness = _guess(status, headers, said, response_time)
     return min(bound, max(0, freshness - initial_age(headers, request_time, response_time)))
+
+
+def _guess(status: int, headers: Headers, said: Control, response_time: float) -> float:
+    """A tenth of the time since the last modification, for answers that may live by a guess (RFC 9111 §4.2.2)."""
+    modified = parse_http_date(headers.get("last-modified", ""), response_time)
+    if modified is None or not (status in HEURISTIC or said.says("public")):
+        return 0
+    return min(_LONGEST_GUESS, max(0.0, _date(headers, response_time) - modified) * _FRACTION)
 
 
 def _default_lifetime(path: str, lifetimes: Lifetimes) -> float:
@@ -183,17 +175,3 @@ def _directive(name: str, argument: str | None) -> str:
 def forbids_transform(headers: Headers) -> bool:
     """Whether Cache-Control says no-transform (RFC 9111 §5.2.2.6)."""
     return "no-transform" in parse_cache_control(headers.get("cache-control"))
-
-
-# What a 304 does not update (RFC 9111 §3.2): it belongs to the connection, or describes the stored bytes.
-_NOT_UPDATED: Final = HOP_BY_HOP | {"content-encoding", "content-length", "content-range", "content-type", "set-cookie"}
-
-
-def freshened(stored: Headers, validation: Headers) -> dict[str, str]:
-    """The headers of a stored answer after a 304 (RFC 9111 §3.2, §4.3.4).
-
-    validation: the 304's headers, through hygiene.stored_headers like those of any answer. A field it does not
-    mention stays.
-    """
-    updated = {name: value for name, value in validation.items() if name not in _NOT_UPDATED}
-    return {**stored, **updated}

@@ -7,21 +7,32 @@ combined values (`wire.fields.combine`).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 from urllib.parse import quote, unquote
 
 from conf.schema import SiteKind
-from edge.policy.freshness import UNCACHEABLE_HEADER
+from edge.policy.directives import TARGETED
+from edge.policy.negotiate import CDN_LOOP_TOKEN
 from edge.policy.sites import Site
-from wire.fields import media_type, split_parameters
+from edge.policy.storing import UNCACHEABLE_HEADER, kept_back, of_connection
+from wire.fields import HOP_BY_HOP, combine, media_type, split_parameters
 from wire.fields import quote as quoted
 
 # What is stored of an upstream's answer. Validators, type and length have fields of their own in the asset record.
 # Vary is left out: nothing of a client's request reaches the upstream, so no answer depends on one.
 _OF_EVERY_KIND: Final = frozenset(
-    {"cache-control", "content-disposition", "content-encoding", "content-language", "date", "expires"}
+    {
+        "cache-control",
+        TARGETED,
+        "cache-groups",
+        "content-disposition",
+        "content-encoding",
+        "content-language",
+        "date",
+        "expires",
+    }
 )
 _OF_DOCUMENTS: Final = frozenset(
     {
@@ -64,11 +75,43 @@ def stored_headers(site: Site, headers: Mapping[str, str]) -> dict[str, str]:
     """The headers of an upstream answer that are stored and given to clients.
 
     The site's own CORS, where it has one, takes the place of the upstream's. What the origin marks as uncacheable is
-    no-store to clients as well.
+    no-store to clients as well. A transparent site stores all but what belongs to the connection or to one client.
     """
+    back = kept_back(headers)
+    if site.behaviour.transparent:
+        return {name: value for name, value in end_to_end(headers).items() if name not in back | {"age"}}
     allowed = STORED[site.kind] if site.cors or site.behaviour.media_headers else STORED[site.kind] | _CORS
-    kept = {name: value for name, value in headers.items() if name in allowed}
+    kept = {name: value for name, value in headers.items() if name in allowed - back}
     return {**kept, "cache-control": "no-store"} if UNCACHEABLE_HEADER in headers else kept
+
+
+def end_to_end(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers that do not end at this connection (RFC 9110 §7.6.1)."""
+    ending = HOP_BY_HOP | of_connection(headers) | {"proxy-authentication-info"}
+    return {name: value for name, value in headers.items() if name not in ending}
+
+
+def once_headers(site: Site, lines: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """The lines of an upstream's answer that only the client gets whose request it was."""
+    if not site.behaviour.transparent:
+        return ()
+    lines = tuple(lines)
+    headers = combine(lines)
+    ours = kept_back(headers) & end_to_end(headers).keys()
+    return tuple((str(name), value) for name, value in lines if name.lower() in ours)
+
+
+# What of a client's request we say ourselves: to whom it goes, its framing, and that it has been here.
+_SAID_ANEW: Final = frozenset({"host", "content-length", "expect", "cdn-loop", "via", "x-forwarded-proto"})
+_VIA: Final = "1.1 facet"
+
+
+def passed_request(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers of a client's request that a transparent site sends upstream (RFC 9110 §7.6), with our Via."""
+    passed = {name: value for name, value in end_to_end(headers).items() if name not in _SAID_ANEW}
+    for name, ours in (("via", _VIA), ("cdn-loop", CDN_LOOP_TOKEN)):
+        passed[name] = f"{headers[name]}, {ours}" if name in headers else ours
+    return passed
 
 
 def upstream_request_headers() -> dict[str, str]:

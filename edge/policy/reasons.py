@@ -60,7 +60,10 @@ class Detail(StrEnum):
     ANIMATION_KEPT = "animation-kept"
     PROVISIONAL = "provisional"
     STALE = "stale"
+    REFRESHING = "refreshing"
     NEGATIVE = "negative"
+    NOT_STORED = "not-stored"
+    TOO_MUCH = "body-too-large"
     NO_STORE = "no-store"
     PRIVATE = "private"
     AUTHORIZED = "authorized"
@@ -110,6 +113,9 @@ DETAILS: Mapping[Detail, DetailRow] = MappingProxyType(
         Detail.ANIMATION_KEPT: DetailRow("the source is an animation that could only be rendered as a still"),
         Detail.PROVISIONAL: DetailRow("made fast for a first request; a smaller rendering may follow"),
         Detail.STALE: DetailRow("given beyond its lifetime because the upstream could not be asked"),
+        Detail.REFRESHING: DetailRow("given beyond its lifetime while the upstream is asked in the background"),
+        Detail.NOT_STORED: DetailRow("the request wants nothing but what is stored, and nothing that is will do", 504),
+        Detail.TOO_MUCH: DetailRow("the request's body is longer than edge.max_body", 413),
         Detail.NEGATIVE: DetailRow("a stored 404 or 410"),
         Detail.NO_STORE: DetailRow("the upstream forbids storing (no-store)"),
         Detail.PRIVATE: DetailRow("the upstream allows storing to the client alone (private)"),

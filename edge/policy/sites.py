@@ -40,15 +40,43 @@ class Behaviour:
     """3xx answers of the upstream reach the client; otherwise they count as a broken upstream."""
     hides_errors: bool
     """401, 403 and 404 of the upstream are all 404 to the client, with our own body."""
+    transparent: bool
+    """A proxy by the letter of the RFCs: methods, headers and bodies pass in both directions, validators and
+    Cache-Control are the upstream's, Vary selects, a client's cache directives are obeyed and unsafe methods
+    invalidate (RFC 9111 §4.1, §4.4, §5.2.1). Elsewhere nothing of a request reaches the upstream, so that an anonymous
+    client can neither pass by the cache nor empty it."""
+    heuristics: bool
+    """Lifetimes are the upstream's or a guess from Last-Modified (RFC 9111 §4.2.2), not the site's settings."""
 
 
 BEHAVIOURS: Mapping[SiteKind, Behaviour] = MappingProxyType(
     {
         SiteKind.MEDIA: Behaviour(
-            renders=True, media_headers=True, query_in_key=False, relays_redirects=False, hides_errors=True
+            renders=True,
+            media_headers=True,
+            query_in_key=False,
+            relays_redirects=False,
+            hides_errors=True,
+            transparent=False,
+            heuristics=False,
         ),
         SiteKind.ASSETS: Behaviour(
-            renders=False, media_headers=False, query_in_key=True, relays_redirects=True, hides_errors=False
+            renders=False,
+            media_headers=False,
+            query_in_key=True,
+            relays_redirects=True,
+            hides_errors=False,
+            transparent=False,
+            heuristics=False,
+        ),
+        SiteKind.PASS_THROUGH: Behaviour(
+            renders=False,
+            media_headers=False,
+            query_in_key=True,
+            relays_redirects=True,
+            hides_errors=False,
+            transparent=True,
+            heuristics=True,
         ),
     }
 )
@@ -169,7 +197,7 @@ def _compile(site: schema.Site, edge: schema.Edge) -> Site:
         strip_always=site.strip == "always",
         keep_copyright=site.copyright,
         downstream_vary=site.downstream_vary,
-        cors=site.cors,
+        cors="" if BEHAVIOURS[site.kind].transparent else site.cors,
         revalidate=edge.revalidate if site.revalidate is None else site.revalidate,
         purge_secret=site.purge_secret,
         behaviour=BEHAVIOURS[site.kind],

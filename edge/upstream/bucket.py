@@ -73,7 +73,9 @@ class BucketSource:
         self._headers = own_headers(parts.netloc) | ({ACCESS_HEADER: "key"} if own_rights else {})
 
     @asynccontextmanager
-    async def request(self, method: str, target: str, headers: Mapping[str, str]) -> AsyncIterator[UpstreamAnswer]:
+    async def request(
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes = b""
+    ) -> AsyncIterator[UpstreamAnswer]:
         """See Source."""
         key = self._key_file.key()
         path, _, query = target.partition("?")
@@ -87,7 +89,7 @@ class BucketSource:
             secret=key.secret_key,
             now=self._clock(),
         )
-        async with self._client.request(method, self._base + target, {**named, **dict(signature)}) as answer:
+        async with self._client.request(method, self._base + target, {**named, **dict(signature)}, body) as answer:
             if answer.status == 403:
                 self._key_file.forget()
             yield answer

@@ -90,7 +90,9 @@ class HttpClient:
         )
 
     @asynccontextmanager
-    async def request(self, method: str, url: str, headers: Mapping[str, str]) -> AsyncIterator[UpstreamAnswer]:
+    async def request(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes = b""
+    ) -> AsyncIterator[UpstreamAnswer]:
         """Ask once, following no redirect; leaving the context early drops the connection.
 
         `url` goes out as it is written: neither `//` nor `%2F` nor a dot segment is touched. Raises UpstreamFailed.
@@ -98,7 +100,7 @@ class HttpClient:
         try:
             async with asyncio.timeout(self._edge.connect_timeout + self._edge.head_timeout):
                 response = await self._session.request(
-                    method, URL(url, encoded=True), headers=headers, allow_redirects=False
+                    method, URL(url, encoded=True), headers=headers, data=body or None, allow_redirects=False
                 )
         except TimeoutError:
             raise UpstreamFailed(Detail.UPSTREAM_HEAD_TIMEOUT, "the upstream did not answer in time") from None

@@ -16,9 +16,9 @@ class Source(Protocol):
     """An upstream of one site."""
 
     def request(
-        self, method: str, target: str, headers: Mapping[str, str]
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes = b""
     ) -> AbstractAsyncContextManager[UpstreamAnswer]:
-        """Ask for a request target (raw path and query, sent as written) with these headers added.
+        """Ask for a request target (raw path and query, sent as written) with these headers added, or in place of ours.
 
         Entering the context raises UpstreamFailed where no answer begins.
         """

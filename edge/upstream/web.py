@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from urllib.parse import urlsplit
 
+from multidict import CIMultiDict
+
 from edge.upstream.http import HttpClient, UpstreamAnswer
 from edge.upstream.source import own_headers
 
@@ -25,7 +27,9 @@ class WebSource:
         self._headers = own_headers(host or parts.netloc.rpartition("@")[2]) | asked
 
     def request(
-        self, method: str, target: str, headers: Mapping[str, str]
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes = b""
     ) -> AbstractAsyncContextManager[UpstreamAnswer]:
         """See Source."""
-        return self._client.request(method, self._base + target, {**self._headers, **headers})
+        named = CIMultiDict(self._headers)
+        named.update(headers)
+        return self._client.request(method, self._base + target, named, body)

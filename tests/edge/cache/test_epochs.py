@@ -74,7 +74,7 @@ def test_a_reader_in_another_process_sees_a_bump_at_its_next_lookup(path: Path) 
         assert reader.stdout is not None
         for _ in range(100):
             epochs.bump_path(A.path)
-            reader.stdin.write(" ".join(part.hex() for part in A) + "\n")
+            reader.stdin.write(" ".join(part.hex() for part in A[:3]) + "\n")
             reader.stdin.flush()
             assert int(reader.stdout.readline()) == epochs.current(A)
         reader.stdin.close()

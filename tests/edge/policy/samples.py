@@ -31,6 +31,8 @@ GO = None  # net/http neither
 
 SETTINGS = Settings()
 SITE = Sites(SETTINGS).default
+_PASSING = {"name": "passing", "host": "p.test", "kind": "pass-through", "upstream": "http://127.0.0.1:1"}
+PASSING = next(site for site in Sites(Settings.model_validate({"sites": [_PASSING]})) if site.name == "passing")
 
 
 def jpeg(**changed: Any) -> AssetFacts:

@@ -9,61 +9,25 @@ from hypothesis import strategies as st
 from conf.schema import Settings
 from edge.policy.freshness import (
     SHORT,
-    UNCACHEABLE_HEADER,
     Lifetimes,
     age,
     client_cache_control,
     edge_lifetime,
     explicit_freshness,
     forbids_transform,
-    freshened,
     initial_age,
-    not_storable,
 )
-from edge.policy.reasons import Detail
-from tests.edge.policy.samples import SITE
+from tests.edge.policy.samples import PASSING, SITE
 from wire.dates import http_date
 
 NOW = 1_800_000_000.0
-LIFETIMES = Lifetimes(revalidate=300, negative=5, client_max_age=31_536_000)
+LIFETIMES = Lifetimes(revalidate=300, negative=5, client_max_age=31_536_000, stale=86_400)
+BY_THE_RFC = Lifetimes.of(PASSING, Settings().edge)
 MASTODON = "public, max-age=315576000, immutable"
 
 
 def cc(value: str) -> dict[str, str]:
     return {"cache-control": value}
-
-
-@pytest.mark.parametrize(
-    ("status", "headers", "reason"),
-    [
-        (200, {}, None),
-        (200, {"set-cookie": "a=b"}, None),
-        (200, cc(MASTODON), None),
-        (200, cc("no-store"), Detail.NO_STORE),
-        (200, cc("no-store, must-understand"), None),
-        (206, cc("no-store, must-understand"), Detail.NO_STORE),
-        (200, cc("private"), Detail.PRIVATE),
-        (200, cc('private="set-cookie"'), Detail.PRIVATE),
-        (200, {"vary": "accept, *"}, Detail.UNCACHEABLE),
-        (200, {UNCACHEABLE_HEADER: "1"}, Detail.UNCACHEABLE),
-        (404, {}, None),
-        (410, {}, None),
-        (301, {}, None),
-        (302, {}, Detail.UNCACHEABLE),
-        (302, cc("max-age=60"), None),
-        (206, cc("max-age=60"), Detail.UNCACHEABLE),
-        (403, cc("max-age=60"), Detail.UNCACHEABLE),
-        (500, cc("max-age=60"), Detail.UNCACHEABLE),
-    ],
-)
-def test_what_must_not_be_stored_is_not(status: int, headers: dict[str, str], reason: Detail | None) -> None:
-    assert not_storable(status, headers) == reason
-
-
-def test_answers_to_credentials_are_stored_only_if_declared_public() -> None:
-    assert not_storable(200, cc("max-age=60"), authorized=True) is Detail.AUTHORIZED
-    for declared in ("public", "s-maxage=0", "must-revalidate"):
-        assert not_storable(200, cc(declared), authorized=True) is None
 
 
 DATE = http_date(NOW - 10)
@@ -173,15 +137,48 @@ def test_no_header_makes_a_lifetime_negative_or_longer_than_the_site_allows(
     assert "\n" not in client_cache_control("/a", 200, headers, LIFETIMES)
 
 
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"cdn-cache-control": "max-age=9"} | cc("max-age=60"), 9),
+        ({"cdn-cache-control": "max-age=9"} | cc("no-store"), 9),
+        ({"cdn-cache-control": "max-age=9;note=1, other=(a b)"} | cc("max-age=60"), 9),
+        ({"cdn-cache-control": "public", "expires": http_date(NOW + 50)} | cc("max-age=60"), None),
+        ({"cdn-cache-control": "max-age = 9"} | cc("max-age=60"), 60),
+        ({"cdn-cache-control": "Max-Age=9"} | cc("max-age=60"), 60),
+        ({"cdn-cache-control": ""} | cc("max-age=60"), 60),
+        ({"cdn-cache-control": "max-age=1.5"} | cc("max-age=60"), 0),
+    ],
+)
+def test_the_targeted_field_goes_before_all_others(headers: dict[str, str], seconds: float | None) -> None:
+    assert explicit_freshness(headers, NOW) == seconds
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "seconds"),
+    [
+        (200, {}, 0),
+        (200, {"last-modified": http_date(NOW - 1000)}, 100),
+        (200, {"last-modified": http_date(NOW - 1000), "date": http_date(NOW - 100)}, 0),
+        (200, {"last-modified": http_date(NOW - 86_400 * 365)}, 7 * 86_400),
+        (201, {"last-modified": http_date(NOW - 1000)}, 0),
+        (599, {"last-modified": http_date(NOW - 1000)} | cc("public"), 100),
+        (200, {"last-modified": http_date(NOW - 1000)} | cc("max-age=3"), 3),
+        (200, {"last-modified": http_date(NOW + 1000)}, 0),
+        (404, cc("max-age=3600"), 3600),
+        (200, cc('no-cache="a", max-age=3600'), 3600),
+        (200, cc("no-cache, max-age=3600"), 0),
+    ],
+)
+def test_by_the_rfc_a_lifetime_is_the_upstreams_or_a_guess(
+    status: int, headers: dict[str, str], seconds: float
+) -> None:
+    assert edge_lifetime("/a", status, headers, BY_THE_RFC, NOW, NOW) == pytest.approx(seconds)
+
+
 def test_age_grows_with_time_and_never_shrinks_below_its_start() -> None:
     assert age(2.5, NOW, NOW + 7) == 9
     assert age(2.5, NOW, NOW - 100) == 2  # a clock that was set back
-
-
-def test_a_validation_updates_what_it_mentions_but_not_what_describes_the_bytes() -> None:
-    stored = {"cache-control": "max-age=1", "content-type": "image/png", "content-language": "de"}
-    validation = {"cache-control": "max-age=9", "content-type": "text/html", "content-length": "0", "date": DATE}
-    assert freshened(stored, validation) == stored | {"cache-control": "max-age=9", "date": DATE}
 
 
 def test_a_site_has_the_settings_lifetimes() -> None:

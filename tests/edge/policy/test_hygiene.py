@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conf.schema import Settings, SiteKind
-from edge.policy.freshness import UNCACHEABLE_HEADER
+from conf.schema import Settings
 from edge.policy.hygiene import (
     STORED,
     disposition,
@@ -18,7 +17,8 @@ from edge.policy.hygiene import (
     stored_headers,
     upstream_request_headers,
 )
-from edge.policy.sites import Sites
+from edge.policy.sites import BEHAVIOURS, Sites
+from edge.policy.storing import UNCACHEABLE_HEADER
 from tests.edge.policy.samples import SITE
 from wire.fields import HOP_BY_HOP, split_parameters
 
@@ -65,8 +65,8 @@ def test_what_the_origin_marks_is_no_store_for_clients_too() -> None:
     assert stored_headers(SITE, KEPT | {UNCACHEABLE_HEADER: "1"})["cache-control"] == "no-store"
 
 
-def test_every_kind_has_a_list_and_none_holds_a_header_of_one_connection() -> None:
-    assert set(STORED) == set(SiteKind)
+def test_every_kind_that_is_not_transparent_has_a_list_and_none_holds_a_header_of_one_connection() -> None:
+    assert set(STORED) == {kind for kind, behaviour in BEHAVIOURS.items() if not behaviour.transparent}
     for names in STORED.values():
         assert not names & (HOP_BY_HOP | {"set-cookie", "vary"})
     assert not {"authorization", "cookie"} & upstream_request_headers().keys()

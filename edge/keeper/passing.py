@@ -1,0 +1,183 @@
+"""Requests of transparent sites: each goes upstream as it is, unless something stored answers it.
+
+The rule of this file: what RFC 9111 says about a request and its answer is decided in edge.policy, and stored by the
+same Assets as everything else. Requests with the same method and headers share a flight; any difference may matter to
+the upstream, so nothing else is shared before Vary (RFC 9111 §4.1) has said what does not.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
+
+from edge.cache.entry import AssetRecord, name_hash
+from edge.cache.records import RecordStore
+from edge.cache.subjects import asset_key
+from edge.keeper import link
+from edge.keeper.fill import Assets, Landed, SourceFlight
+from edge.keeper.flights import Flights, StreamFlight
+from edge.keeper.purge import Purger
+from edge.keeper.selection import stored_key
+from edge.keeper.upstreams import Upstreams
+from edge.policy.demand import demand
+from edge.policy.freshness import explicit_freshness
+from edge.policy.hygiene import passed_request
+from edge.policy.invalidation import invalidated_groups, invalidates, same_resource, targets
+from edge.policy.reasons import Detail, Forward
+from edge.policy.sites import Site
+from edge.policy.storing import not_storable
+from edge.policy.validation import CONDITIONAL, Verdict, head_verdict
+from edge.policy.vary import selecting_fields, selection
+from edge.upstream.http import UpstreamFailed
+from wire.fields import combine
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One request on its way: what it is about, and what of it was known when it took off."""
+
+    site: Site
+    path: str
+    passed: link.Passed
+    key: bytes
+    epoch: int
+
+    @property
+    def reads(self) -> bool:
+        """Whether its answer may be stored whatever else it says (RFC 9110 §9.3.1)."""
+        return self.passed.method == "GET"
+
+
+class Passing:
+    """The requests of transparent sites that are under way on this node."""
+
+    def __init__(
+        self,
+        *,
+        assets: Assets,
+        upstreams: Upstreams,
+        records: RecordStore,
+        purger: Purger,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._assets = assets
+        self._upstreams = upstreams
+        self._records = records
+        self._purger = purger
+        self._clock = clock
+        self._numbers = itertools.count()
+        self._flights: Flights[tuple[bytes, int, str], SourceFlight] = Flights()
+
+    def join(self, site: Site, path: str, passed: link.Passed, *, alone: bool = False) -> tuple[SourceFlight, bool]:
+        """The flight of a request, and whether it was under way already; never so for `alone`, or unsafe methods."""
+        key = stored_key(self._records, site, path, passed.headers)
+        passage = Passage(site, path, passed, key, self._assets.epoch(site, path))
+        shared = passage.reads and not alone and not passed.body
+        same = name_hash(*itertools.chain(*sorted(passed.headers.items()))) if shared else str(next(self._numbers))
+        return self._flights.join((key, passage.epoch, same), lambda: self._take_off(passage))
+
+    async def close(self) -> None:
+        """End every flight."""
+        await self._flights.close()
+
+    # One flight, top to bottom.
+
+    def _take_off(self, passage: Passage) -> SourceFlight:
+        flight: SourceFlight = StreamFlight()
+        flight.take_off(self._fly(flight, passage))
+        return flight
+
+    async def _fly(self, flight: SourceFlight, passage: Passage) -> Landed:
+        site, path, passed = passage.site, passage.path, passage.passed
+        old = self._assets.stored(passage.key) if passed.method in ("GET", "HEAD") else None
+        validators = self._assets.conditions(site, old) if passage.reads else {}
+        asked = self._clock()
+        try:
+            async with self._upstreams.ask(
+                site, path, _headers(passed, validators), method=passed.method, body=passed.body
+            ) as answer:
+                status = answer.status
+                if status == 304 and old is not None and validators:
+                    return await self._assets.confirmed(site, old, passage.epoch, answer, asked)
+                if status >= 500 and old is not None and self._assets.may_stand_in(site, old, old.failing):
+                    return Landed(old, Forward.STALE, status, detail=Detail.STALE)
+                headers = combine(answer.headers.items())
+                if passed.method == "HEAD" and old is not None:
+                    await self._compare(passage, old, status, headers)
+                if invalidates(passed.method, status):
+                    passage = await self._invalidate(passage, headers)
+                refusal = self._refusal(passage, status, headers)
+                if refusal is None:
+                    passage = self._varied(passage, headers)
+                draft = self._assets.draft(site, path, passage.key, passage.epoch, answer, asked)
+                record = await self._assets.take(flight, site, draft, answer, refusal)
+        except UpstreamFailed:
+            if old is not None and not flight.announced and self._assets.may_stand_in(site, old, old.away):
+                return Landed(old, Forward.STALE, None, detail=Detail.STALE)
+            raise
+        forward = Forward.URI_MISS if old is None else Forward.STALE
+        return Landed(record, forward, status, stored=record.source is not None)
+
+    def _refusal(self, passage: Passage, status: int, headers: Mapping[str, str]) -> Detail | None:
+        """Why the answer must not be stored: as a GET's it may, and as a POST's that says what a GET would get."""
+        passed = passage.passed
+        answers_get = passage.reads or (
+            passed.method == "POST"  # RFC 9110 §9.3.3
+            and status == 200
+            and explicit_freshness(headers, 0) is not None
+            and "content-location" in headers
+            and same_resource(*_url(passage), headers["content-location"])
+        )
+        if not answers_get:
+            return Detail.UNCACHEABLE
+        if not demand(passage.site.behaviour, passed.headers).store:
+            return Detail.NO_STORE
+        return not_storable(status, headers, passage.site.behaviour, authorized="authorization" in passed.headers)
+
+    def _varied(self, passage: Passage, headers: Mapping[str, str]) -> Passage:
+        """The passage under the key that the answer's Vary asks for (RFC 9111 §4.1)."""
+        fields = selecting_fields(headers)
+        self._records.put_vary(asset_key(passage.site, passage.path), fields)
+        selected = selection(fields, passage.passed.headers) if fields else None
+        return replace(passage, key=asset_key(passage.site, passage.path, selected))
+
+    # What an answer means for what is stored, before anybody hears of it.
+
+    async def _compare(self, passage: Passage, old: AssetRecord, status: int, headers: Mapping[str, str]) -> None:
+        """A HEAD confirms what is stored, or shows that it has changed (RFC 9111 §4.3.5)."""
+        length = old.source.length if old.source is not None else None
+        match head_verdict(status, old.headers, length, headers):
+            case Verdict.CONFIRMED:
+                record = self._assets.freshened(passage.site, old, passage.epoch, headers, self._clock())
+                self._records.put_asset(record)
+            case Verdict.CHANGED:
+                await self._purger.purge_url(passage.site, passage.path)
+
+    async def _invalidate(self, passage: Passage, headers: Mapping[str, str]) -> Passage:
+        """An unsafe request has changed something (RFC 9111 §4.4, RFC 9875 §3); the passage as of then."""
+        site = passage.site
+        prefix = urlsplit(site.upstream or "").path
+        for target in targets(*_url(passage), headers):
+            if target.startswith(prefix):
+                await self._purger.purge_url(site, target.removeprefix(prefix) or "/")
+        groups = invalidated_groups(passage.passed.method, headers)
+        if groups:
+            await self._purger.purge_groups(site, groups)
+        return replace(passage, epoch=self._assets.epoch(site, passage.path))
+
+
+def _headers(passed: link.Passed, validators: Mapping[str, str]) -> dict[str, str]:
+    """The request's headers as the upstream gets them; where we ask about our own, the client's conditions wait."""
+    headers = passed_request(passed.headers)
+    if not validators:
+        return headers
+    return {name: value for name, value in headers.items() if name not in CONDITIONAL} | dict(validators)
+
+
+def _url(passage: Passage) -> tuple[str, str, str]:
+    """Scheme, host and target of the request as its upstream knows them."""
+    parts = urlsplit(passage.site.upstream or "")
+    return parts.scheme, passage.site.upstream_host or parts.netloc, passage.site.source_target(passage.path)
