@@ -10,7 +10,11 @@ import msgspec
 
 OBJECT_CREATED = "object.created"
 OBJECT_REMOVED = "object.removed"
+OBJECT_HIDDEN = "object.hidden"
+"""A delete marker became the latest version."""
 OBJECT_ACL = "object.acl"
+OBJECT_TAGS = "object.tags"
+OBJECT_LOCK = "object.lock"
 BUCKET_CREATED = "bucket.created"
 BUCKET_REMOVED = "bucket.removed"
 BUCKET_ACL = "bucket.acl"

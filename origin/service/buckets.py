@@ -6,9 +6,13 @@ from origin.catalog.contract import Tables
 from origin.service.access import authorise, authorise_service, canned_acl
 from origin.service.describe import bucket_of
 from origin.service.limits import check_bucket_name
+from origin.service.locks import ENABLED as LOCK_ENABLED
+from origin.service.locks import document_of
 from origin.service.model import Bucket, BucketPage, Caller, ServiceError
 from origin.service.operations import Level, operation
+from origin.service.settings import Setting
 from origin.service.stores import Stores
+from origin.service.version_ids import Versioning
 from wire.feed import BUCKET_ACL, BUCKET_CREATED, BUCKET_REMOVED
 
 MOST = 10_000
@@ -21,8 +25,10 @@ class Buckets:
     def __init__(self, stores: Stores) -> None:
         self._stores = stores
 
-    async def create(self, caller: Caller, name: str, *, acl: str = "private", region: str | None = None) -> Bucket:
-        """Make a bucket owned by the caller.
+    async def create(
+        self, caller: Caller, name: str, *, acl: str = "private", region: str | None = None, lock: bool = False
+    ) -> Bucket:
+        """Make a bucket owned by the caller. With `lock` it has object lock, and so is versioned.
 
         Raises ServiceError: AccessDenied, InvalidBucketName, BucketAlreadyExists, BucketAlreadyOwnedByYou.
         """
@@ -47,6 +53,11 @@ class Buckets:
                     bucket=name,
                 )
             tables.buckets.add(name=name, owner=owner.id, created=created, acl=kept, region=place)
+            if lock:
+                made = tables.buckets.get(name)
+                assert made is not None, "it was just added"
+                tables.buckets.set_versioning(made.number, Versioning.ENABLED)
+                tables.buckets.set_setting(made.number, Setting.OBJECT_LOCK, document_of(LOCK_ENABLED))
             tables.events.add(BUCKET_CREATED, name, None, None, tables.meta.mutation(), created)
 
         await self._stores.write(transact)

@@ -7,13 +7,16 @@ only here.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import msgspec
 
 from origin.catalog.rows import BucketRow, Described, NewVersion, OwnerRow, PartRow, UploadRow, VersionRow
 from origin.seal.keyring import NONCE_BYTES
 from origin.service.model import Bucket, ObjectInfo, Owner, PartInfo, UploadInfo
+from origin.service.rules import expiration_of
 from origin.service.stores import Stores
+from origin.service.version_ids import shown_id
 
 _VERSION = "version digests"
 _PART = "part digests"
@@ -57,11 +60,29 @@ def digests_of(stores: Stores, row: VersionRow | PartRow) -> Digests:
     return _decoder.decode(stores.keys.open(context, row.seal_id, row.digests))
 
 
-def info_of(stores: Stores, bucket: str, row: VersionRow) -> ObjectInfo:
+def info_of(stores: Stores, bucket: BucketRow, row: VersionRow) -> ObjectInfo:
     """A version as protocols see it."""
     digests = Digests("") if row.marker else digests_of(stores, row)
+    return _info(bucket, row, row.owner, digests, row.identity, latest=row.latest)
+
+
+def read_info(stores: Stores, bucket: BucketRow, row: VersionRow) -> ObjectInfo:
+    """A version as a read of it shows it: with its end, where the bucket's lifecycle gives it one."""
+    info = info_of(stores, bucket, row)
+    return replace(info, expiration=expiration_of(bucket, row)) if row.latest else info
+
+
+def new_info(bucket: BucketRow, owner: OwnerRow, version: NewVersion, digests: Digests, identity: bytes) -> ObjectInfo:
+    """A version that was just inserted, as protocols see it."""
+    info = _info(bucket, version, owner, digests, identity, latest=True)
+    return replace(info, expiration=expiration_of(bucket, version))
+
+
+def _info(
+    bucket: BucketRow, row: VersionRow | NewVersion, owner: OwnerRow, digests: Digests, identity: bytes, *, latest: bool
+) -> ObjectInfo:
     return ObjectInfo(
-        bucket=bucket,
+        bucket=bucket.name,
         key=row.key.decode(),
         size=row.size,
         etag=digests.etag,
@@ -70,38 +91,18 @@ def info_of(stores: Stores, bucket: str, row: VersionRow) -> ObjectInfo:
         headers=row.described.headers,
         metadata=row.described.metadata,
         acl=row.described.acl,
-        owner=owner_of(row.owner),
+        owner=owner_of(owner),
         checksums=digests.checksums,
         checksum_type=digests.checksum_type,
         storage_class=row.described.storage_class,
         parts_count=digests.parts,
         part_checksums=digests.part_checksums,
-        identity=row.identity.hex(),
-        version_id=row.version_id or None,
-        delete_marker=row.marker,
-    )
-
-
-def new_info(bucket: str, owner: OwnerRow, version: NewVersion, digests: Digests, identity: bytes) -> ObjectInfo:
-    """A version that was just inserted, as protocols see it."""
-    return ObjectInfo(
-        bucket=bucket,
-        key=version.key.decode(),
-        size=version.size,
-        etag=digests.etag,
-        last_modified=version.created,
-        content_type=version.described.content_type,
-        headers=version.described.headers,
-        metadata=version.described.metadata,
-        acl=version.described.acl,
-        owner=owner_of(owner),
-        checksums=digests.checksums,
-        checksum_type=digests.checksum_type,
-        storage_class=version.described.storage_class,
-        parts_count=digests.parts,
-        part_checksums=digests.part_checksums,
         identity=identity.hex(),
-        version_id=version.version_id or None,
+        version_id=shown_id(bucket, row.version_id),
+        latest=latest,
+        delete_marker=row.marker,
+        tags=row.tags,
+        lock=row.lock,
     )
 
 

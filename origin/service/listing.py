@@ -14,11 +14,13 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from origin.catalog.contract import Tables
+from origin.catalog.rows import BucketRow, VersionRow
 from origin.service.access import authorise
 from origin.service.describe import info_of
-from origin.service.model import Caller, ListPage, ServiceError
+from origin.service.model import Caller, ListPage, ServiceError, VersionPage
 from origin.service.operations import operation
 from origin.service.stores import Stores
+from origin.service.version_ids import NULL, known_id, sequence_in
 
 MOST = 1000
 """Keys and prefixes of one page (AWS: 1,000)."""
@@ -121,12 +123,49 @@ class Listing:
         after = start_after if token is None else _after(token)
         return await self._page(caller, "ListObjectsV2", bucket, prefix, delimiter, after, max_keys)
 
+    async def versions(
+        self,
+        caller: Caller,
+        bucket: str,
+        *,
+        prefix: str = "",
+        delimiter: str = "",
+        key_marker: str = "",
+        version_marker: str | None = None,
+        max_keys: int = MOST,
+    ) -> VersionPage:
+        """ListObjectVersions: what follows the marked version, or the marked key where no version is named.
+
+        Raises ServiceError: NoSuchBucket, AccessDenied, InvalidArgument.
+        """
+        limit = _limit(max_keys)
+        marked = key_marker.encode()
+
+        def snapshot(tables: Tables) -> VersionPage:
+            row = authorise(tables, caller, operation("ListObjectVersions"), bucket)
+            below = None if version_marker is None else _below(tables, row, marked, version_marker)
+
+            def seek(start: bytes, stop: bytes | None) -> Generator[VersionRow, None, None]:
+                return tables.versions.history(row.number, start, stop, below if start == marked else None)
+
+            begin = None if version_marker is None else marked
+            scan = skip_scan(seek, prefix.encode(), delimiter.encode(), marked, limit, start=begin)
+            last = scan.entries[-1] if scan.truncated and scan.entries else None
+            infos = (info_of(self._stores, row, entry) for entry in scan.entries if not isinstance(entry, bytes))
+            return VersionPage(
+                versions=tuple(infos),
+                prefixes=tuple(entry.decode() for entry in scan.entries if isinstance(entry, bytes)),
+                truncated=last is not None,
+                next_key_marker=None if last is None else (last if isinstance(last, bytes) else last.key).decode(),
+                next_version_marker=None if last is None or isinstance(last, bytes) else last.version_id or NULL,
+            )
+
+        return await self._stores.read(snapshot)
+
     async def _page(
         self, caller: Caller, name: str, bucket: str, prefix: str, delimiter: str, after: str, max_keys: int
     ) -> ListPage:
-        if max_keys < 0:
-            raise ServiceError("InvalidArgument", "max-keys must not be negative.", argument="max-keys")
-        limit = min(max_keys, MOST)
+        limit = _limit(max_keys)
         encoded = prefix.encode()
         begin, cut = after.encode(errors="surrogatepass"), delimiter.encode()
 
@@ -141,7 +180,7 @@ class Listing:
             last = scan.entries[-1] if scan.truncated else None
             marker = None if last is None else last if isinstance(last, bytes) else last.key
             return ListPage(
-                objects=tuple(info_of(self._stores, bucket, version) for version in versions),
+                objects=tuple(info_of(self._stores, row, version) for version in versions),
                 prefixes=tuple(entry.decode() for entry in scan.entries if isinstance(entry, bytes)),
                 truncated=scan.truncated,
                 next_marker=None if marker is None else marker.decode(),
@@ -149,6 +188,25 @@ class Listing:
             )
 
         return await self._stores.read(snapshot)
+
+
+def _below(tables: Tables, bucket: BucketRow, key: bytes, version_id: str) -> int | None:
+    """The sequence that the versions of a key behind the marked one are under.
+
+    A null version that is gone has left no trace of its place: all versions of the key are listed again then, because
+    whoever removes what is listed would else overlook those behind it.
+    """
+    found = known_id(version_id)
+    if found:
+        return sequence_in(found)
+    null = tables.versions.get(bucket.number, key, "")
+    return None if null is None else null.sequence
+
+
+def _limit(max_keys: int) -> int:
+    if max_keys < 0:
+        raise ServiceError("InvalidArgument", "max-keys must not be negative.", argument="max-keys")
+    return min(max_keys, MOST)
 
 
 def _token(name: bytes) -> str:

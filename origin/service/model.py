@@ -10,6 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from origin.catalog.rows import UNLOCKED
+from origin.catalog.rows import Lock as Lock
+
 
 class ServiceError(Exception):
     """A refusal. `code` is the name of the S3 error; a protocol maps it to its own status and body.
@@ -30,6 +33,15 @@ class NotModified(ServiceError):
     def __init__(self, info: ObjectInfo) -> None:
         super().__init__("NotModified", "The object was not modified.", key=info.key)
         self.info = info
+
+
+class IsDeleteMarker(ServiceError):
+    """There is a delete marker where an object was asked for; it was made at `created` (seconds since 1970)."""
+
+    def __init__(self, code: str, message: str, *, version_id: str, created: float, key: str) -> None:
+        super().__init__(code, message, key=key)
+        self.version_id = version_id
+        self.created = created
 
 
 class Permission(StrEnum):
@@ -138,7 +150,19 @@ class ObjectInfo:
     """Keyed hash of the content: equal bytes have equal identities. Shown to an edge key only."""
     version_id: str | None = None
     """None in a bucket that was never versioned."""
+    latest: bool = True
     delete_marker: bool = False
+    tags: Mapping[str, str] = field(default_factory=dict)
+    lock: Lock = UNLOCKED
+    expiration: Expiration | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Expiration:
+    """When the bucket's lifecycle will remove an object, and the id of the rule that does."""
+
+    at: float
+    rule: str
 
 
 KEPT_HEADERS = (
@@ -169,8 +193,21 @@ class WriteConditions:
     if_none_match: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class DeleteConditions:
+    """What the latest version must be for a delete; evaluated inside the transaction that commits it.
+
+    `modified` is in whole seconds since 1970, `size` in bytes.
+    """
+
+    if_match: str | None = None
+    modified: int | None = None
+    size: int | None = None
+
+
 ANY_READ = ReadConditions()
 ANY_WRITE = WriteConditions()
+ANY_DELETE = DeleteConditions()
 
 
 def _no_late_checksums() -> Mapping[str, str]:
@@ -195,6 +232,11 @@ class Expected:
     algorithms: tuple[str, ...] = ()
     late: Callable[[], Mapping[str, str]] = _no_late_checksums
 
+    @property
+    def digested(self) -> bool:
+        """True where the client gave, or announced, a digest of the body as headers carry it."""
+        return self.md5 is not None or bool(self.checksums) or bool(self.algorithms)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PutRequest:
@@ -207,6 +249,8 @@ class PutRequest:
     metadata: Mapping[str, str] = field(default_factory=dict)
     acl: str = "private"
     storage_class: str = "STANDARD"
+    tags: Mapping[str, str] = field(default_factory=dict)
+    lock: Lock = UNLOCKED
     expected: Expected = field(default_factory=Expected)
     conditions: WriteConditions = ANY_WRITE
 
@@ -229,6 +273,9 @@ class CopyRequest:
     acl: str = "private"
     storage_class: str | None = None
     """None keeps the source's."""
+    tags: Mapping[str, str] | None = None
+    """None keeps the source's. A lock is never copied."""
+    lock: Lock = UNLOCKED
     conditions: WriteConditions = ANY_WRITE
 
 
@@ -243,6 +290,8 @@ class CreateUploadRequest:
     metadata: Mapping[str, str] = field(default_factory=dict)
     acl: str = "private"
     storage_class: str = "STANDARD"
+    tags: Mapping[str, str] = field(default_factory=dict)
+    lock: Lock = UNLOCKED
     checksum_algorithm: str | None = None
     checksum_type: str | None = None
 
@@ -302,6 +351,17 @@ class ListPage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VersionPage:
+    """One page of versions and delete markers: by key, the newest of a key first."""
+
+    versions: tuple[ObjectInfo, ...]
+    prefixes: tuple[str, ...]
+    truncated: bool
+    next_key_marker: str | None = None
+    next_version_marker: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BucketPage:
     """One page of the caller's buckets."""
 
@@ -330,13 +390,33 @@ class UploadPage:
     next_upload_marker: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deletion:
-    """What became of one key of a delete. `error` is None where it is gone (also where it never was)."""
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a delete means: a key, or one version of it."""
 
     key: str
     version_id: str | None = None
-    delete_marker: bool = False
+    conditions: DeleteConditions = ANY_DELETE
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """What a copy made, and of which version; None where the source's bucket was never versioned."""
+
+    info: ObjectInfo
+    source_version: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deletion:
+    """What became of one key of a delete. `error` is None where it is gone (also where it never was).
+
+    `version_id` is the one that was asked for, `marker` the id of a delete marker that was made or removed.
+    """
+
+    key: str
+    version_id: str | None = None
+    marker: str | None = None
     error: ServiceError | None = None
 
 

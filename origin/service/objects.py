@@ -3,42 +3,49 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
 
 from origin.catalog.contract import Tables
-from origin.catalog.rows import BucketRow, Described, NewVersion, VersionRow
-from origin.service.access import authorise, canned_acl, create_only, no_such_key
+from origin.catalog.rows import UNLOCKED, BucketRow, Described, Lock, NewVersion, OwnerRow, VersionRow
+from origin.service.access import authorise, canned_acl, create_only
 from origin.service.describe import Digests, described, digests_of, info_of, new_info, seal_digests
 from origin.service.digests import with_checksum
 from origin.service.duplicates import Duplicates
 from origin.service.ingest import Ingest
 from origin.service.limits import check_key, check_metadata
+from origin.service.locks import bypasses, check_wanted, for_new
 from origin.service.model import (
+    ANY_DELETE,
     ANY_READ,
     Caller,
+    Copied,
     CopyRequest,
+    DeleteConditions,
     Deletion,
+    IsDeleteMarker,
     ObjectInfo,
     PutRequest,
     ReadConditions,
     ServiceError,
+    Target,
 )
 from origin.service.operations import Level, operation
-from origin.service.placing import Placed, place_content, place_version, precondition_failed, remove_version
-from origin.service.reading import (
-    Reading,
-    begin,
-    find,
-    judge,
-    look,
-    no_such_version,
-    null_id,
-    part_sizes,
-    version_named,
+from origin.service.placing import (
+    Placed,
+    Written,
+    check_delete,
+    place_content,
+    place_marker,
+    place_version,
+    precondition_failed,
+    remove_version,
 )
+from origin.service.reading import Reading, begin, find, judge, look, part_sizes
 from origin.service.steps import Step
 from origin.service.stores import Stores
+from origin.service.version_ids import Versioning, shown_id
+from origin.service.versions import named, no_source, present
 from wire.conditions import Outcome
 from wire.feed import OBJECT_ACL
 
@@ -60,7 +67,8 @@ class Objects:
         raises passes through and stores nothing.
         Raises ServiceError: AccessDenied, NoSuchBucket, KeyTooLongError, EntityTooLarge, IncompleteBody, BadDigest,
         XAmzContentSHA256Mismatch, PreconditionFailed, NoSuchKey (If-Match on nothing), SlowDown,
-        InsufficientStorage, MetadataTooLarge, NotImplemented (canned ACLs not offered).
+        InsufficientStorage, MetadataTooLarge, NotImplemented (canned ACLs not offered), InvalidRequest (a lock
+        without digest, or where the bucket has no object lock), InvalidArgument (a retention in the past).
         """
         stores = self._stores
         about = _described(stores, request, request.storage_class)
@@ -68,24 +76,35 @@ class Objects:
         bucket = await stores.read(
             lambda tables: authorise(tables, caller, operation("PutObject"), request.bucket, request.key)
         )
+        check_wanted(bucket, request.lock, stores.clock())
+        if for_new(bucket, request.lock, stores.clock()) != UNLOCKED and not request.expected.digested:
+            raise ServiceError(
+                "InvalidRequest",
+                "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock"
+                " parameters",
+            )
         expected = with_checksum(request.expected, None)
         async with Ingest(stores, expected, stores.settings.origin.max_put) as ingest:
             content = await ingest.receive(body)
             digests = Digests(content.md5.hex(), content.checksums)
 
-            def transact(tables: Tables) -> tuple[NewVersion, Placed]:
+            def transact(tables: Tables) -> tuple[Written, Placed]:
                 placed = place_content(stores, tables, content, ingest.pending)
-                version = _version(stores, bucket, key, about, placed.manifest, content.size, digests)
-                place_version(stores, tables, bucket, version, request.conditions, create_only=create_only(caller))
+                version = _version(
+                    stores, bucket, key, about, placed.manifest, content.size, digests, request.tags, request.lock
+                )
+                written = place_version(
+                    stores, tables, bucket, version, request.conditions, create_only=create_only(caller)
+                )
                 stores.observe(Step.TRANSACT)
-                return version, placed
+                return written, placed
 
-            version, placed = await stores.write(transact)
+            written, placed = await stores.write(transact)
             stores.observe(Step.COMMIT)
             ingest.adopted()
         self._duplicates.drop(placed.duplicates)
         stores.observe(Step.ANSWER)
-        return new_info(bucket.name, bucket.owner, version, digests, content.identity)
+        return new_info(written.bucket, bucket.owner, written.version, digests, content.identity)
 
     async def head(
         self,
@@ -146,51 +165,66 @@ class Objects:
         )
         return info, () if manifest is None else part_sizes(info, manifest)
 
-    async def delete(self, caller: Caller, bucket: str, key: str, version_id: str | None = None) -> Deletion:
-        """Remove a key; removing what is not there succeeds.
+    async def delete(
+        self,
+        caller: Caller,
+        bucket: str,
+        key: str,
+        version_id: str | None = None,
+        *,
+        conditions: DeleteConditions = ANY_DELETE,
+        bypass: bool = False,
+    ) -> Deletion:
+        """Remove a version, or a key: hidden where the bucket is versioned. Removing what is not there succeeds.
 
-        Raises ServiceError: NoSuchBucket, AccessDenied, NoSuchVersion.
+        `bypass` asks for governance retention to yield. Raises ServiceError: NoSuchBucket, AccessDenied (a lock, too),
+        InvalidArgument (no version id), PreconditionFailed.
         """
+        target = Target(key, version_id, conditions)
         return await self._stores.write(
-            lambda tables: self._delete(tables, caller, "DeleteObject", bucket, key, version_id)
+            lambda tables: self._delete(tables, caller, "DeleteObject", bucket, target, bypass)
         )
 
     async def delete_many(
-        self, caller: Caller, bucket: str, keys: Sequence[tuple[str, str | None]]
+        self, caller: Caller, bucket: str, targets: Sequence[Target], *, bypass: bool = False
     ) -> tuple[Deletion, ...]:
-        """Remove up to 1,000 (key, version) in one commit; each answer carries its own error.
+        """Remove up to 1,000 targets in one commit; each answer carries its own error.
 
         Raises ServiceError: NoSuchBucket, MalformedXML (more than 1,000).
         """
-        if len(keys) > DELETE_MANY:
+        if len(targets) > DELETE_MANY:
             raise ServiceError("MalformedXML", f"At most {DELETE_MANY} keys can be deleted at once.")
 
-        def one(tables: Tables, key: str, version_id: str | None) -> Deletion:
+        def one(tables: Tables, target: Target) -> Deletion:
             # Whatever refuses does so before the first change, so the others of the batch stand.
             try:
-                return self._delete(tables, caller, "DeleteObjects", bucket, key, version_id)
+                return self._delete(tables, caller, "DeleteObjects", bucket, target, bypass)
             except ServiceError as error:
                 if error.code == "NoSuchBucket":
                     raise
-                return Deletion(key=key, version_id=version_id, error=error)
+                return Deletion(key=target.key, version_id=target.version_id, error=error)
 
-        return await self._stores.write(lambda tables: tuple(one(tables, key, version_id) for key, version_id in keys))
+        return await self._stores.write(lambda tables: tuple(one(tables, target) for target in targets))
 
-    def _delete(
-        self, tables: Tables, caller: Caller, name: str, bucket: str, key: str, version_id: str | None
-    ) -> Deletion:
-        row = authorise(tables, caller, operation(name), bucket, key)
-        version = tables.versions.get(row.number, key.encode(), null_id(version_id or "null"))
-        if version is not None:
-            remove_version(self._stores, tables, row, version)
-        elif version_id not in (None, "null"):
-            raise no_such_version(key, version_id or "")
-        return Deletion(key=key, version_id=version_id)
+    def _delete(self, tables: Tables, caller: Caller, name: str, bucket: str, target: Target, bypass: bool) -> Deletion:
+        row = authorise(tables, caller, operation(name), bucket, target.key)
+        key = check_key(target.key)
+        latest = tables.versions.latest(row.number, key)
+        check_delete(self._stores, latest, target.conditions)
+        if target.version_id is None and row.versioning != Versioning.NEVER:
+            return Deletion(key=target.key, marker=place_marker(self._stores, tables, row, key))
+        version = latest if target.version_id is None else named(tables, row, target.key, target.version_id)
+        if version is None:
+            return Deletion(key=target.key, version_id=target.version_id)
+        remove_version(self._stores, tables, row, version, bypass=bypasses(caller, bypass))
+        marker = shown_id(row, version.version_id) if version.marker else None
+        return Deletion(key=target.key, version_id=target.version_id, marker=marker)
 
-    async def copy(self, caller: Caller, request: CopyRequest) -> ObjectInfo:
+    async def copy(self, caller: Caller, request: CopyRequest) -> Copied:
         """Make an object of another one's manifest; no byte moves.
 
-        Raises ServiceError: NoSuchBucket, NoSuchKey, AccessDenied, InvalidRequest (onto itself without a change),
+        Raises ServiceError: NoSuchBucket, NoSuchKey, AccessDenied, InvalidRequest (onto itself without a change, of
+        a delete marker, a lock where the bucket has none), InvalidArgument (a retention in the past),
         PreconditionFailed.
         """
         stores = self._stores
@@ -205,9 +239,9 @@ class Objects:
                 " object's metadata, storage class, website redirect location or encryption attributes.",
             )
 
-        def transact(tables: Tables) -> tuple[BucketRow, NewVersion, Digests, bytes]:
+        def transact(tables: Tables) -> tuple[Written, OwnerRow, Digests, tuple[bytes, str | None]]:
             bucket = authorise(tables, caller, operation("CopyObject"), request.bucket, request.key)
-            source = _source_of_copy(stores, tables, caller, request)
+            row, source = _source_of_copy(stores, tables, caller, request)
             assert source.manifest is not None
             digests = digests_of(stores, source)
             about = source.described
@@ -216,20 +250,24 @@ class Objects:
             about = described(
                 about.content_type, about.headers, about.metadata, acl, request.storage_class or about.storage_class
             )
+            check_wanted(bucket, request.lock, stores.clock())
             tables.manifests.acquire(source.manifest)
-            version = _version(stores, bucket, key, about, source.manifest, source.size, digests)
-            place_version(stores, tables, bucket, version, request.conditions, create_only=create_only(caller))
-            return bucket, version, digests, source.identity
+            tags = source.tags if request.tags is None else request.tags
+            version = _version(stores, bucket, key, about, source.manifest, source.size, digests, tags, request.lock)
+            written = place_version(
+                stores, tables, bucket, version, request.conditions, create_only=create_only(caller)
+            )
+            return written, bucket.owner, digests, (source.identity, shown_id(row, source.version_id))
 
-        bucket, version, digests, content = await stores.write(transact)
-        return new_info(bucket.name, bucket.owner, version, digests, content)
+        written, owner, digests, (content, source_version) = await stores.write(transact)
+        return Copied(new_info(written.bucket, owner, written.version, digests, content), source_version)
 
     async def get_acl(self, caller: Caller, bucket: str, key: str, version_id: str | None = None) -> ObjectInfo:
         """The object with its ACL, for its owner. Raises ServiceError: NoSuchBucket, NoSuchKey, AccessDenied."""
-        version = await self._stores.read(
+        row, version = await self._stores.read(
             lambda tables: _owned(tables, caller, "GetObjectAcl", bucket, key, version_id)
         )
-        return info_of(self._stores, bucket, version)
+        return info_of(self._stores, row, version)
 
     async def set_acl(self, caller: Caller, bucket: str, key: str, acl: str, version_id: str | None = None) -> None:
         """Set a canned ACL. Raises ServiceError: NoSuchBucket, NoSuchKey, AccessDenied, NotImplemented."""
@@ -237,11 +275,10 @@ class Objects:
         kept = canned_acl(acl, Level.OBJECT)
 
         def transact(tables: Tables) -> None:
-            version = _owned(tables, caller, "PutObjectAcl", bucket, key, version_id)
+            row, version = _owned(tables, caller, "PutObjectAcl", bucket, key, version_id)
             tables.versions.set_acl(version.sequence, kept)
-            tables.events.add(
-                OBJECT_ACL, bucket, version.key, version.version_id or None, tables.meta.mutation(), stores.clock()
-            )
+            shown = shown_id(row, version.version_id)
+            tables.events.add(OBJECT_ACL, bucket, version.key, shown, tables.meta.mutation(), stores.clock())
 
         await stores.write(transact)
 
@@ -252,16 +289,17 @@ def _described(stores: Stores, request: PutRequest, storage_class: str) -> Descr
     return described(request.content_type, request.headers, request.metadata, acl, storage_class)
 
 
-def _owned(tables: Tables, caller: Caller, name: str, bucket: str, key: str, version_id: str | None) -> VersionRow:
+def _owned(
+    tables: Tables, caller: Caller, name: str, bucket: str, key: str, version_id: str | None
+) -> tuple[BucketRow, VersionRow]:
     """The version of an operation that only owners are allowed."""
     row = authorise(tables, caller, operation(name), bucket, key)
-    version = version_named(tables, row, key, version_id)
-    if version is None or version.marker:
-        raise no_such_key(key)
-    return version
+    return row, present(tables, row, key, version_id)
 
 
-def _source_of_copy(stores: Stores, tables: Tables, caller: Caller, request: CopyRequest) -> VersionRow:
+def _source_of_copy(
+    stores: Stores, tables: Tables, caller: Caller, request: CopyRequest
+) -> tuple[BucketRow, VersionRow]:
     """What is copied, where the caller may read it and its conditions hold.
 
     A copy has no 304: every condition that does not hold is PreconditionFailed
@@ -269,17 +307,21 @@ def _source_of_copy(stores: Stores, tables: Tables, caller: Caller, request: Cop
     """
     get = operation("GetObject")
     reader = replace(caller, expected_owner=request.source_expected_owner)
-    source = find(tables, reader, get, request.source_bucket, request.source_key, request.source_version)
+    try:
+        row, source = find(tables, reader, get, request.source_bucket, request.source_key, request.source_version)
+    except IsDeleteMarker as error:
+        raise no_source(error) from error
     etag = digests_of(stores, source).etag
     if judge(stores, etag, source, request.source_conditions) is not Outcome.PROCEED:
         raise precondition_failed("x-amz-copy-source-if")
-    return source
+    return row, source
 
 
 def _version(
-    stores: Stores, bucket: BucketRow, key: bytes, about: Described, manifest: int, size: int, digests: Digests
-) -> NewVersion:
-    """A null version of the key, to be placed."""
+    stores: Stores, bucket: BucketRow, key: bytes, about: Described, manifest: int, size: int, digests: Digests,
+    tags: Mapping[str, str], lock: Lock,
+) -> NewVersion:  # fmt: skip
+    """A version of the key, to be placed."""
     seal_id = stores.random(16)
     return NewVersion(
         bucket=bucket.number,
@@ -292,4 +334,6 @@ def _version(
         size=size,
         seal_id=seal_id,
         digests=seal_digests(stores, seal_id, digests),
+        tags=tags,
+        lock=lock,
     )

@@ -7,22 +7,27 @@ the tables, so a function may be run again from its start.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from origin.catalog.contract import Tables
-from origin.catalog.rows import BlobState, BucketRow, NewBlob, NewVersion, VersionRow
+from origin.catalog.rows import BlobState, BucketRow, Described, NewBlob, NewVersion, VersionRow
 from origin.seal.keyring import NONCE_BYTES
 from origin.service.access import denied, no_such_bucket, no_such_key
 from origin.service.describe import digests_of
 from origin.service.ingest import Content
-from origin.service.model import ServiceError, WriteConditions
+from origin.service.locks import check_removable
+from origin.service.locks import for_new as lock_of_new
+from origin.service.model import DeleteConditions, ServiceError, WriteConditions
 from origin.service.quota import check_quota
 from origin.service.source import INLINE
 from origin.service.stores import Stores
-from wire.feed import OBJECT_CREATED, OBJECT_REMOVED
+from origin.service.version_ids import new_id, shown_id
+from wire.feed import OBJECT_CREATED, OBJECT_HIDDEN, OBJECT_REMOVED
 
 ABANDONED = 0
 """The epoch of pending ids that no process works on."""
+_NOTHING = Described(content_type="", headers={}, metadata={}, acl="private", storage_class="STANDARD")
+"""What is said of a delete marker."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +82,12 @@ def _join_or_keep(stores: Stores, tables: Tables, fresh: NewBlob, duplicates: li
     return known.number
 
 
-def bucket_again(tables: Tables, bucket: BucketRow) -> None:
-    """Raise NoSuchBucket where the bucket was removed since the caller was authorised."""
+def bucket_again(tables: Tables, bucket: BucketRow) -> BucketRow:
+    """The bucket as it is now. Raises NoSuchBucket where it was removed since the caller was authorised."""
     now = tables.buckets.get(bucket.name)
     if now is None or now.number != bucket.number:
         raise no_such_bucket(bucket.name)
+    return now
 
 
 def check_conditions(
@@ -108,11 +114,38 @@ def check_conditions(
             raise precondition_failed("If-Match")
 
 
+def check_delete(stores: Stores, latest: VersionRow | None, conditions: DeleteConditions) -> None:
+    """Raise PreconditionFailed where the latest version is not what the client says; what is gone stays gone.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html: only * wants an object to exist.
+    """
+    wanted = None if conditions.if_match is None else conditions.if_match.strip()
+    if latest is None or latest.marker:
+        if wanted == "*":
+            raise precondition_failed("If-Match")
+        return
+    if wanted not in (None, "*") and wanted.strip('"') != digests_of(stores, latest).etag:
+        raise precondition_failed("If-Match")
+    if conditions.modified not in (None, int(latest.created)):
+        raise precondition_failed("x-amz-if-match-last-modified-time")
+    if conditions.size not in (None, latest.size):
+        raise precondition_failed("x-amz-if-match-size")
+
+
 def precondition_failed(condition: str) -> ServiceError:
     """A condition of the client does not hold."""
     return ServiceError(
         "PreconditionFailed", "At least one of the pre-conditions you specified did not hold", condition=condition
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A version that was inserted, and its bucket as it was in that transaction."""
+
+    bucket: BucketRow
+    sequence: int
+    version: NewVersion
 
 
 def place_version(
@@ -124,34 +157,65 @@ def place_version(
     *,
     create_only: bool,
     completed: int = 0,
-) -> int:
-    """Make `version` the latest of its key, in place of the null version; returns its sequence.
+) -> Written:
+    """Make `version` the latest of its key. It gets its id and its lock here, as the bucket is set now.
 
     `completed` is the bytes of the upload it is made of, which are still counted as uploading.
     """
-    bucket_again(tables, bucket)
-    before = tables.quotas.usage(bucket.number)
+    bucket = bucket_again(tables, bucket)
     latest = tables.versions.latest(bucket.number, version.key)
     check_conditions(stores, latest, version.key, conditions, create_only=create_only)
-    sequence = tables.meta.mutation()
-    null = tables.versions.get(bucket.number, version.key, "")
-    if null is not None:
-        _drop(tables, null, version.created, sequence)
-    tables.versions.insert(sequence, version)
+    before = tables.quotas.usage(bucket.number)
+    written = _place(stores, tables, bucket, version, OBJECT_CREATED)
     check_quota(tables, bucket.name, bucket.number, before, completed=completed)
-    tables.events.add(OBJECT_CREATED, bucket.name, version.key, version.version_id or None, sequence, version.created)
-    return sequence
+    return written
 
 
-def remove_version(stores: Stores, tables: Tables, bucket: BucketRow, version: VersionRow) -> None:
-    """Remove a version and give up its content."""
-    sequence = tables.meta.mutation()
-    now = stores.clock()
-    _drop(tables, version, now, sequence)
-    tables.events.add(OBJECT_REMOVED, bucket.name, version.key, version.version_id or None, sequence, now)
+def place_marker(stores: Stores, tables: Tables, bucket: BucketRow, key: bytes) -> str | None:
+    """Hide a key of a versioned bucket behind a delete marker; returns the marker's id."""
+    marker = NewVersion(
+        bucket=bucket.number,
+        key=key,
+        version_id="",
+        owner=bucket.owner.id,
+        created=stores.clock(),
+        described=_NOTHING,
+        manifest=None,
+        size=0,
+        seal_id=b"",
+        digests=b"",
+        marker=True,
+    )
+    return shown_id(bucket, _place(stores, tables, bucket, marker, OBJECT_HIDDEN).version.version_id)
 
 
-def _drop(tables: Tables, version: VersionRow, now: float, mutation: int) -> None:
+def _place(stores: Stores, tables: Tables, bucket: BucketRow, version: NewVersion, kind: str) -> Written:
+    """Insert a version or delete marker; a null one takes the place of the null version."""
+    sequence, now = tables.meta.mutation(), version.created
+    version = replace(version, version_id=new_id(stores, bucket, sequence))
+    if not version.marker:
+        version = replace(version, lock=lock_of_new(bucket, version.lock, now))
+    if not version.version_id:
+        null = tables.versions.get(bucket.number, version.key, "")
+        if null is not None:
+            _drop(tables, null, now, sequence, bypass=False)
+    tables.versions.insert(sequence, version)
+    tables.events.add(kind, bucket.name, version.key, shown_id(bucket, version.version_id), sequence, now)
+    return Written(bucket, sequence, version)
+
+
+def remove_version(
+    stores: Stores, tables: Tables, bucket: BucketRow, version: VersionRow, *, bypass: bool = False
+) -> None:
+    """Remove a version and give up its content. Raises ServiceError AccessDenied where its lock holds."""
+    sequence, now = tables.meta.mutation(), stores.clock()
+    _drop(tables, version, now, sequence, bypass=bypass)
+    tables.events.add(OBJECT_REMOVED, bucket.name, version.key, shown_id(bucket, version.version_id), sequence, now)
+
+
+def _drop(tables: Tables, version: VersionRow, now: float, mutation: int, *, bypass: bool) -> None:
+    """The only place where a version is removed, and so the place of the lock gate."""
+    check_removable(version, now, bypass=bypass)
     tables.versions.remove(version)
     if version.manifest is not None:
         tables.manifests.release(version.manifest, now, mutation)

@@ -17,12 +17,13 @@ from origin.catalog.contract import Tables
 from origin.catalog.rows import BucketRow, ManifestRow, VersionRow
 from origin.seal.frames import Damaged
 from origin.service.access import authorise, authorise_read
-from origin.service.describe import info_of
+from origin.service.describe import read_info
 from origin.service.model import Caller, NotModified, ObjectInfo, ReadConditions, ServiceError
 from origin.service.operations import Operation
 from origin.service.placing import precondition_failed
 from origin.service.source import Source
 from origin.service.stores import Stores, finished
+from origin.service.versions import absent, named
 from wire.conditions import Outcome, evaluate
 from wire.ranges import Part, Unsatisfiable, parse_range
 
@@ -90,32 +91,17 @@ class Reading:
         await self.aclose()
 
 
-def version_named(tables: Tables, bucket: BucketRow, key: str, version_id: str | None) -> VersionRow | None:
-    """The version of that id, or the latest. Raises ServiceError: NoSuchVersion."""
-    if version_id is None:
-        return tables.versions.latest(bucket.number, key.encode())
-    version = tables.versions.get(bucket.number, key.encode(), null_id(version_id))
-    if version is None and version_id != "null":
-        raise no_such_version(key, version_id)
-    return version
-
-
 def find(
     tables: Tables, caller: Caller, operation: Operation, bucket: str, key: str, version_id: str | None
-) -> VersionRow:
+) -> tuple[BucketRow, VersionRow]:
     """The version that a read means, where the caller may read it. Raises ServiceError."""
     row = authorise(tables, caller, operation, bucket, key)
-    return authorise_read(caller, row, key, version_named(tables, row, key, version_id))
-
-
-def null_id(version_id: str) -> str:
-    """The version id as the catalog has it: the null version's is empty."""
-    return "" if version_id == "null" else version_id
-
-
-def no_such_version(key: str, version_id: str) -> ServiceError:
-    """There is no version of that id."""
-    return ServiceError("NoSuchVersion", "The specified version does not exist.", key=key, version_id=version_id)
+    version = named(tables, row, key, version_id)
+    try:
+        return row, authorise_read(caller, row, key, version)
+    except ServiceError as error:
+        # Who may not list the bucket does not even learn that there is nothing.
+        raise absent(row, key, version_id, version) if error.code == "NoSuchKey" else error from None
 
 
 def look(
@@ -124,12 +110,12 @@ def look(
 ) -> tuple[ObjectInfo, VersionRow, ManifestRow | None]:  # fmt: skip
     """What a read would answer, from one snapshot; blocks. Raises NotModified, ServiceError."""
 
-    def snapshot(tables: Tables) -> tuple[VersionRow, ManifestRow | None]:
-        version = find(tables, caller, operation, bucket, key, version_id)
-        return version, None if version.manifest is None else tables.manifests.get(version.manifest)
+    def snapshot(tables: Tables) -> tuple[BucketRow, VersionRow, ManifestRow | None]:
+        row, version = find(tables, caller, operation, bucket, key, version_id)
+        return row, version, None if version.manifest is None else tables.manifests.get(version.manifest)
 
-    version, manifest = stores.catalog.read(snapshot)
-    info = info_of(stores, bucket, version)
+    row, version, manifest = stores.catalog.read(snapshot)
+    info = read_info(stores, row, version)
     outcome = judge(stores, info.etag, version, conditions)
     if outcome is Outcome.NOT_MODIFIED:
         raise NotModified(info)

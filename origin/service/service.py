@@ -19,6 +19,7 @@ from origin.service.feed import Feed
 from origin.service.folder import FolderLock, read_key_file, write_key_file
 from origin.service.keys import Keys
 from origin.service.listing import Listing
+from origin.service.locks import Locks
 from origin.service.masterkeys import MasterKeys
 from origin.service.model import Permission, ServiceError
 from origin.service.objects import Objects
@@ -26,7 +27,9 @@ from origin.service.opening import open_stores
 from origin.service.settings import Settings as BucketSettings
 from origin.service.steps import Observer, unobserved
 from origin.service.stores import Stores
+from origin.service.tags import Tags
 from origin.service.uploads import Uploads
+from origin.service.versions import Versions
 
 ROOT = "root"
 EDGE = "edge"
@@ -53,6 +56,9 @@ class Service:
         self.bucket_settings = BucketSettings(stores)
         self.objects = Objects(stores, self._duplicates)
         self.listing = Listing(stores)
+        self.versions = Versions(stores)
+        self.tags = Tags(stores, self.bucket_settings)
+        self.locks = Locks(stores)
         self.uploads = Uploads(stores, self._duplicates)
         self.feed = Feed(stores, log)
 

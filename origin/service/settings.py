@@ -30,6 +30,9 @@ class Setting(StrEnum):
     CORS = "cors"
     ENCRYPTION = "encryption"
     WEBSITE = "website"
+    TAGS = "tags"
+    OBJECT_LOCK = "object-lock"
+    LIFECYCLE = "lifecycle"
 
 
 class Settings:

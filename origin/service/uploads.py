@@ -28,6 +28,7 @@ from origin.service.ingest import Ingest
 from origin.service.joining import Joined, check_choice, check_whole, join
 from origin.service.limits import check_key, check_metadata
 from origin.service.listing import MOST, skip_scan
+from origin.service.locks import check_wanted
 from origin.service.model import (
     ANY_WRITE,
     Caller,
@@ -44,7 +45,7 @@ from origin.service.model import (
     WriteConditions,
 )
 from origin.service.operations import Level, operation
-from origin.service.placing import place_content, place_version
+from origin.service.placing import Written, place_content, place_version
 from origin.service.quota import check_quota
 from origin.service.steps import Step
 from origin.service.stores import Stores
@@ -62,7 +63,11 @@ class Uploads:
         self._duplicates = duplicates
 
     async def create(self, caller: Caller, request: CreateUploadRequest) -> UploadInfo:
-        """Begin an upload. Raises ServiceError: NoSuchBucket, AccessDenied, KeyTooLongError, MetadataTooLarge."""
+        """Begin an upload.
+
+        Raises ServiceError: NoSuchBucket, AccessDenied, KeyTooLongError, MetadataTooLarge, InvalidRequest (a lock
+        where the bucket has none), InvalidArgument (a retention in the past).
+        """
         stores = self._stores
         key = check_key(request.key)
         check_metadata(stores.settings, request.metadata)
@@ -74,6 +79,7 @@ class Uploads:
 
         def transact(tables: Tables) -> UploadRow:
             bucket = authorise(tables, caller, operation("CreateMultipartUpload"), request.bucket, request.key)
+            check_wanted(bucket, request.lock, now)
             row = UploadRow(
                 id=upload_id,
                 bucket=bucket.number,
@@ -87,6 +93,8 @@ class Uploads:
                 generation=0,
                 manifest=None,
                 sequence=None,
+                tags=request.tags,
+                lock=request.lock,
             )
             tables.uploads.add(row)
             return row
@@ -235,7 +243,7 @@ class Uploads:
                 return seen
             joined = seen
 
-            def transact(tables: Tables, joined: Joined = joined) -> NewVersion | None:
+            def transact(tables: Tables, joined: Joined = joined) -> Written | None:
                 upload = _open_upload(tables, caller, "CompleteMultipartUpload", bucket, key, upload_id)
                 if upload.generation != joined.upload.generation:
                     return None
@@ -255,17 +263,19 @@ class Uploads:
                     size=joined.size,
                     seal_id=seal_id,
                     digests=seal_digests(stores, seal_id, joined.digests),
+                    tags=upload.tags,
+                    lock=upload.lock,
                 )
-                sequence = place_version(
+                written = place_version(
                     stores, tables, joined.bucket, version, conditions, create_only=create_only(caller),
                     completed=tables.quotas.upload(upload_id),
                 )  # fmt: skip
-                tables.uploads.finish(upload_id, UploadState.COMPLETED, version.created, manifest, sequence)
-                return version
+                tables.uploads.finish(upload_id, UploadState.COMPLETED, version.created, manifest, written.sequence)
+                return written
 
-            version = await stores.write(transact)
-            if version is not None:
-                return new_info(bucket, joined.upload.owner, version, joined.digests, joined.identity)
+            done = await stores.write(transact)
+            if done is not None:
+                return new_info(done.bucket, joined.upload.owner, done.version, joined.digests, joined.identity)
 
     def _joined(
         self,
@@ -283,7 +293,7 @@ class Uploads:
         if upload is not None and upload.state is UploadState.COMPLETED and upload.bucket == row.number:
             latest = tables.versions.latest(row.number, upload.key)
             if upload.key == key.encode() and latest is not None and latest.sequence == upload.sequence:
-                return info_of(self._stores, bucket, latest)
+                return info_of(self._stores, row, latest)
         upload = _open_upload(tables, caller, "CompleteMultipartUpload", bucket, key, upload_id)
         joined = join(self._stores, tables, row, upload, parts)
         check_whole(joined, whole)

@@ -47,12 +47,14 @@ async def create_bucket(call: Call) -> Answer:
         raise Refusal(
             "InvalidBucketName", "The specified bucket is not valid: it names this server.", BucketName=call.bucket
         )
-    if call.headers.get("x-amz-bucket-object-lock-enabled", "false").lower() == "true":
-        raise Refusal("NotImplemented", "Object lock is not implemented.", Header="x-amz-bucket-object-lock-enabled")
     body = await call.body.read(MAX_CONFIGURATION)
     region = xml.parse(body, "CreateBucketConfiguration").value("LocationConstraint") if body else None
     await call.service.buckets.create(
-        call.caller, call.bucket, acl=asked_acl(call.headers, call.caller.owner) or "private", region=region or None
+        call.caller,
+        call.bucket,
+        acl=asked_acl(call.headers, call.caller.owner) or "private",
+        region=region or None,
+        lock=call.headers.get("x-amz-bucket-object-lock-enabled", "").lower() == "true",
     )
     return Answer(200, {"Location": f"/{quote(call.bucket)}"})
 

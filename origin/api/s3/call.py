@@ -68,11 +68,18 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
+class Finished:
+    """A root element without prolog, and headers that are sent where the head has not gone out before."""
+
+    element: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Pending:
     """A result that may take long: the client is kept waiting with white space inside a 200."""
 
-    result: Awaitable[bytes]
-    """The root element, without prolog."""
+    result: Awaitable[Finished]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,16 @@ from dataclasses import dataclass, replace
 
 from origin.api.s3 import headers as fields
 from origin.api.s3 import xml
-from origin.api.s3.call import XML_TYPE, Answer, Call, Pending
+from origin.api.s3.call import XML_TYPE, Answer, Call, Finished, Pending
 from origin.api.s3.grants import asked_acl
+from origin.api.s3.locks import asked_lock
 from origin.api.s3.router import decode
+from origin.api.s3.tagging import copied_tags
 from origin.api.s3.uploads import checksum_items, demand_part_number
-from origin.service.model import Caller, CopyRequest, Expected, NotModified, ObjectInfo, ServiceError
+from origin.service.model import Caller, CopyRequest, Expected, IsDeleteMarker, NotModified, ObjectInfo, ServiceError
 from origin.service.placing import precondition_failed
 from origin.service.reading import Reading
+from origin.service.versions import no_source
 from wire.dates import iso8601
 from wire.refusals import Refusal
 
@@ -67,11 +70,15 @@ async def copy_object(call: Call) -> Answer:
         metadata=fields.metadata(call.headers),
         acl=asked_acl(call.headers, call.caller.owner) or "private",
         storage_class=fields.storage_class(call.headers),
+        tags=copied_tags(call.headers),
+        lock=asked_lock(call.headers),
         conditions=fields.write_conditions(call.headers),
     )
 
-    async def copied() -> bytes:
-        return _result(await call.service.objects.copy(call.caller, request))
+    async def copied() -> Finished:
+        copy = await call.service.objects.copy(call.caller, request)
+        headers = {**fields.of_write(copy.info), **_source_version(copy.source_version)}
+        return Finished(_result(copy.info), headers)
 
     return Answer(200, XML_TYPE, Pending(copied()))
 
@@ -86,13 +93,13 @@ async def upload_part_copy(call: Call) -> Answer:
     span = _copied_range(call.headers.get("x-amz-copy-source-range"))
     reading = await _open_source(call, source, span)
 
-    async def copied() -> bytes:
+    async def copied() -> Finished:
         async with reading:
             part = await call.service.uploads.put_part(
                 call.caller, call.bucket, call.key, call.query["uploadId"], number, Expected(length=reading.length),
                 reading.chunks(),
             )  # fmt: skip
-        return xml.element(
+        element = xml.element(
             "CopyPartResult",
             [
                 ("LastModified", iso8601(part.last_modified)),
@@ -100,8 +107,9 @@ async def upload_part_copy(call: Call) -> Answer:
                 *checksum_items(part.checksums),
             ],
         )
+        return Finished(element)
 
-    return Answer(200, {**XML_TYPE, **_source_version(reading.info)}, Pending(copied()))
+    return Answer(200, {**XML_TYPE, **_source_version(reading.info.version_id)}, Pending(copied()))
 
 
 async def _open_source(call: Call, source: Source, span: tuple[int, int] | None) -> Reading:
@@ -117,6 +125,8 @@ async def _open_source(call: Call, source: Source, span: tuple[int, int] | None)
         )
     except NotModified as error:
         raise precondition_failed("x-amz-copy-source-if") from error
+    except IsDeleteMarker as error:
+        raise no_source(error) from error
     except ServiceError as error:
         raise _outside(int(error.detail["size"])) if error.code == "InvalidRange" else error from error
     if span is not None and span[1] >= reading.info.size:
@@ -150,8 +160,8 @@ def _source_caller(call: Call) -> Caller:
     return replace(call.caller, expected_owner=call.headers.get(SOURCE_OWNER))
 
 
-def _source_version(info: ObjectInfo) -> dict[str, str]:
-    return {} if info.version_id is None else {"x-amz-copy-source-version-id": info.version_id}
+def _source_version(version_id: str | None) -> dict[str, str]:
+    return {} if version_id is None else {"x-amz-copy-source-version-id": version_id}
 
 
 def _directive(call: Call) -> bool:

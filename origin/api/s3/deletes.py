@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from origin.api.s3 import headers as fields
 from origin.api.s3 import xml
 from origin.api.s3.call import Answer, Call, xml_answer
-from origin.service.model import Deletion
+from origin.api.s3.locks import asks_bypass
+from origin.service.model import DeleteConditions, Deletion, Target
 from wire.refusals import Refusal
 
 MAX_KEYS = 1000
@@ -17,12 +19,23 @@ async def delete_objects(call: Call) -> Answer:
         raise Refusal("InvalidRequest", "Missing required header for this request: Content-MD5 OR x-amz-checksum-*")
     root = xml.parse(await call.body.read(MAX_BODY), "Delete")
     quiet = (root.value("Quiet") or "").lower() == "true"
-    keys = [(entry.require("Key"), entry.value("VersionId") or None) for entry in root.all("Object")]
-    if not keys or len(keys) > MAX_KEYS or any(not key for key, _ in keys):
+    targets = [_target(entry) for entry in root.all("Object")]
+    if not targets or len(targets) > MAX_KEYS or any(not target.key for target in targets):
         raise xml.malformed()
-    results = await call.service.objects.delete_many(call.caller, call.bucket, keys)
+    results = await call.service.objects.delete_many(call.caller, call.bucket, targets, bypass=asks_bypass(call))
     items = [_item(result) for result in results if result.error is not None or not quiet]
     return xml_answer("DeleteResult", items)
+
+
+def _target(entry: xml.Element) -> Target:
+    """One Object element, with the conditions it carries."""
+    modified, size = entry.value("LastModifiedTime"), entry.value("Size")
+    conditions = DeleteConditions(
+        if_match=entry.value("ETag"),
+        modified=None if modified is None else fields.time_of(modified),
+        size=None if size is None else xml.integer(size),
+    )
+    return Target(entry.require("Key"), entry.value("VersionId") or None, conditions)
 
 
 def _item(result: Deletion) -> xml.Item:
@@ -33,10 +46,9 @@ def _item(result: Deletion) -> xml.Item:
             ("Code", result.error.code),
             ("Message", result.error.message),
         ]
-    marker = result.delete_marker
     return "Deleted", [
         ("Key", result.key),
-        ("VersionId", None if marker else result.version_id),
-        ("DeleteMarker", marker or None),
-        ("DeleteMarkerVersionId", result.version_id if marker else None),
+        ("VersionId", result.version_id),
+        ("DeleteMarker", True if result.marker else None),
+        ("DeleteMarkerVersionId", result.marker),
     ]

@@ -22,14 +22,15 @@ from origin.api.s3.authenticate import Claim, Identity, authenticate, hoisted
 from origin.api.s3.body import Body
 from origin.api.s3.call import XML_TYPE, Answer, Call
 from origin.api.s3.handlers import HANDLERS
-from origin.api.s3.headers import of_object
+from origin.api.s3.headers import of_marker, of_object
 from origin.api.s3.hosts import Hosts
 from origin.api.s3.reply import Ids, send
 from origin.api.s3.router import Route, route, split_target
-from origin.service.model import NotModified, ServiceError
+from origin.service.model import IsDeleteMarker, NotModified, ServiceError
 from origin.service.service import Service
 from wire import sigv2, sigv4
 from wire.canonical import split_query
+from wire.dates import http_date
 from wire.fields import combine
 from wire.ranges import unsatisfied_range
 from wire.refusals import Refusal
@@ -193,6 +194,10 @@ class Endpoint:
             return Answer(304, headers)
         document = self._error_document(exchange, error)
         headers = dict(XML_TYPE)
+        if isinstance(error, IsDeleteMarker):
+            headers |= of_marker(error.version_id)
+            if error.code == "MethodNotAllowed":
+                headers |= {"Allow": "DELETE", "Last-Modified": http_date(error.created)}
         if exchange.error == "InvalidRange" and isinstance(error, ServiceError) and "size" in error.detail:
             headers["Content-Range"] = unsatisfied_range(int(error.detail["size"]))
         return Answer(errors.STATUS.get(exchange.error or "", 500), headers, document)

@@ -6,7 +6,20 @@ operation; a test holds the two tables against each other.
 
 from __future__ import annotations
 
-from origin.api.s3 import attributes, buckets, copies, deletes, grants, listing, objects, post, uploads
+from origin.api.s3 import (
+    attributes,
+    buckets,
+    copies,
+    deletes,
+    grants,
+    listing,
+    locks,
+    objects,
+    post,
+    tagging,
+    uploads,
+    versioning,
+)
 from origin.api.s3.call import Handler
 
 HANDLERS: dict[str, Handler] = {
@@ -36,4 +49,19 @@ HANDLERS: dict[str, Handler] = {
     "CompleteMultipartUpload": uploads.complete_upload,
     "AbortMultipartUpload": uploads.abort_upload,
     "ListMultipartUploads": uploads.list_uploads,
+    "ListObjectVersions": versioning.list_object_versions,
+    "GetBucketVersioning": versioning.get_bucket_versioning,
+    "PutBucketVersioning": versioning.put_bucket_versioning,
+    "GetObjectLockConfiguration": locks.get_object_lock_configuration,
+    "PutObjectLockConfiguration": locks.put_object_lock_configuration,
+    "GetBucketTagging": tagging.get_bucket_tagging,
+    "PutBucketTagging": tagging.put_bucket_tagging,
+    "DeleteBucketTagging": tagging.delete_bucket_tagging,
+    "GetObjectTagging": tagging.get_object_tagging,
+    "PutObjectTagging": tagging.put_object_tagging,
+    "DeleteObjectTagging": tagging.delete_object_tagging,
+    "GetObjectRetention": locks.get_object_retention,
+    "PutObjectRetention": locks.put_object_retention,
+    "GetObjectLegalHold": locks.get_object_legal_hold,
+    "PutObjectLegalHold": locks.put_object_legal_hold,
 }

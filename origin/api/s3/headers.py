@@ -8,15 +8,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from urllib.parse import quote
 
-from origin.service.model import KEPT_HEADERS, Caller, ObjectInfo, ReadConditions, WriteConditions
+from origin.service.model import (
+    KEPT_HEADERS,
+    Caller,
+    DeleteConditions,
+    Expiration,
+    Lock,
+    ObjectInfo,
+    ReadConditions,
+    WriteConditions,
+)
 from wire.checksums import HEADER_PREFIX
-from wire.dates import http_date
+from wire.dates import http_date, iso8601, parse_http_date, parse_iso8601
 from wire.refusals import Refusal
 
 META_PREFIX = "x-amz-meta-"
 DEFAULT_TYPE = "binary/octet-stream"
 IDENTITY_HEADER = "x-facet-identity"
+VERSION_HEADER = "x-amz-version-id"
+LOCK_MODE = "x-amz-object-lock-mode"
+LOCK_UNTIL = "x-amz-object-lock-retain-until-date"
+LOCK_HOLD = "x-amz-object-lock-legal-hold"
 
 CANNED_ACLS = frozenset(
     {
@@ -35,7 +49,7 @@ STORAGE_CLASSES = frozenset(
 
 _UNSUPPORTED = re.compile(
     r"x-amz-(?:copy-source-)?server-side-encryption-customer-.*|x-amz-server-side-encryption-aws-kms-key-id"
-    r"|x-amz-tagging|x-amz-object-lock-.*|x-amz-write-offset-bytes"
+    r"|x-amz-write-offset-bytes"
 )
 _OVERRIDES = {
     "response-content-type": "Content-Type",
@@ -114,6 +128,28 @@ def write_conditions(headers: Mapping[str, str]) -> WriteConditions:
     return WriteConditions(if_match=headers.get("if-match"), if_none_match=headers.get("if-none-match"))
 
 
+def delete_conditions(headers: Mapping[str, str]) -> DeleteConditions:
+    """The conditions of a delete. Raises Refusal (InvalidArgument)."""
+    size = headers.get("x-amz-if-match-size")
+    modified = headers.get("x-amz-if-match-last-modified-time")
+    if size is not None and not (size.isascii() and size.isdigit() and len(size) < 20):
+        raise Refusal("InvalidArgument", "x-amz-if-match-size must be a number of bytes.", ArgumentValue=size)
+    return DeleteConditions(
+        if_match=headers.get("if-match"),
+        modified=None if modified is None else time_of(modified),
+        size=None if size is None else int(size),
+    )
+
+
+def time_of(text: str) -> int:
+    """A time in whole seconds since 1970, as HTTP or ISO 8601 writes it. Raises Refusal (InvalidArgument)."""
+    date = parse_http_date(text)
+    found = parse_iso8601(text) if date is None else date
+    if found is None:
+        raise Refusal("InvalidArgument", "The time provided is in no known format.", ArgumentValue=text)
+    return int(found)
+
+
 def overrides(query: Mapping[str, str], *, signed: bool) -> dict[str, str]:
     """The response headers that a GET or HEAD asks to be replaced.
 
@@ -140,8 +176,11 @@ def of_object(info: ObjectInfo, caller: Caller, *, checksums: bool) -> dict[str,
         found[_SHOWN.get(name, name)] = value
     for name, value in info.metadata.items():
         found[META_PREFIX + name] = value
-    if info.version_id is not None:
-        found["x-amz-version-id"] = info.version_id
+    found |= of_version(info.version_id) | of_expiration(info.expiration)
+    if info.tags and not caller.acts_anonymously:
+        found["x-amz-tagging-count"] = str(len(info.tags))
+    if not caller.acts_anonymously:
+        found |= of_lock(info.lock)
     if info.storage_class != "STANDARD":
         found["x-amz-storage-class"] = info.storage_class
     if checksums:
@@ -154,6 +193,39 @@ def of_object(info: ObjectInfo, caller: Caller, *, checksums: bool) -> dict[str,
 
 
 _SHOWN = {name: "-".join(word.capitalize() for word in name.split("-")) for name in KEPT_HEADERS if name[:2] != "x-"}
+
+
+def of_write(info: ObjectInfo) -> dict[str, str]:
+    """What the answer to any write says of the version it made."""
+    return of_version(info.version_id) | of_expiration(info.expiration)
+
+
+def of_version(version_id: str | None) -> dict[str, str]:
+    """The version an answer speaks of, where the bucket has versions."""
+    return {} if version_id is None else {VERSION_HEADER: version_id}
+
+
+def of_marker(version_id: str) -> dict[str, str]:
+    """The headers of an answer that met, made or removed a delete marker."""
+    return {"x-amz-delete-marker": "true", VERSION_HEADER: version_id}
+
+
+def of_expiration(expiration: Expiration | None) -> dict[str, str]:
+    """When the object's life ends, and by which rule."""
+    if expiration is None:
+        return {}
+    rule = quote(expiration.rule, safe="")
+    return {"x-amz-expiration": f'expiry-date="{http_date(expiration.at)}", rule-id="{rule}"'}
+
+
+def of_lock(lock: Lock) -> dict[str, str]:
+    """A lock as the headers of a read show it."""
+    found: dict[str, str] = {}
+    if lock.mode is not None and lock.until is not None:
+        found |= {LOCK_MODE: lock.mode, LOCK_UNTIL: iso8601(lock.until)}
+    if lock.hold is not None:
+        found[LOCK_HOLD] = "ON" if lock.hold else "OFF"
+    return found
 
 
 def of_checksums(checksums: Mapping[str, str]) -> dict[str, str]:

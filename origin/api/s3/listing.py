@@ -100,14 +100,16 @@ def common_prefixes(prefixes: tuple[str, ...], spell: Spell) -> list[xml.Item]:
 
 
 def _contents(page: ListPage, spell: Spell, *, owner: bool) -> list[xml.Item]:
-    listed: list[xml.Item] = [("Contents", _entry(info, spell, owner=owner)) for info in page.objects]
+    listed: list[xml.Item] = [
+        ("Contents", [("Key", spell(info.key)), *entry_items(info, owner=owner)]) for info in page.objects
+    ]
     return listed + common_prefixes(page.prefixes, spell)
 
 
-def _entry(info: ObjectInfo, spell: Spell, *, owner: bool) -> list[xml.Item]:
+def entry_items(info: ObjectInfo, *, owner: bool) -> list[xml.Item]:
+    """What every listing says of an object, behind its key."""
     algorithms: list[xml.Item] = [("ChecksumAlgorithm", name) for name in info.checksums]
     return [
-        ("Key", spell(info.key)),
         ("LastModified", iso8601(info.last_modified)),
         ("ETag", quoted(info.etag)),
         *algorithms,

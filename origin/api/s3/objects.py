@@ -12,6 +12,8 @@ from dataclasses import replace
 from origin.api.s3 import headers as fields
 from origin.api.s3.call import Answer, Call
 from origin.api.s3.grants import asked_acl
+from origin.api.s3.locks import asked_lock, asks_bypass
+from origin.api.s3.tagging import asked_tags
 from origin.service.model import Expected, ObjectInfo, PutRequest
 from origin.service.reading import Reading
 from wire.conditions import if_range_holds
@@ -65,6 +67,8 @@ def put_request(call: Call, key: str, headers: Mapping[str, str], expected: Expe
         metadata=fields.metadata(headers),
         acl=asked_acl(headers, call.caller.owner) or "private",
         storage_class=fields.storage_class(headers) or "STANDARD",
+        tags=asked_tags(headers),
+        lock=asked_lock(headers),
         expected=expected,
         conditions=fields.write_conditions(headers),
     )
@@ -72,13 +76,11 @@ def put_request(call: Call, key: str, headers: Mapping[str, str], expected: Expe
 
 async def delete_object(call: Call) -> Answer:
     """DeleteObject: 204, also for a key that never was."""
-    gone = await call.service.objects.delete(call.caller, call.bucket, call.key, call.query.get("versionId"))
-    headers = {}
-    if gone.version_id is not None:
-        headers["x-amz-version-id"] = gone.version_id
-    if gone.delete_marker:
-        headers["x-amz-delete-marker"] = "true"
-    return Answer(204, headers)
+    gone = await call.service.objects.delete(
+        call.caller, call.bucket, call.key, call.query.get("versionId"),
+        conditions=fields.delete_conditions(call.headers), bypass=asks_bypass(call),
+    )  # fmt: skip
+    return Answer(204, fields.of_version(gone.version_id) if gone.marker is None else fields.of_marker(gone.marker))
 
 
 def written(info: ObjectInfo) -> dict[str, str]:
@@ -86,9 +88,7 @@ def written(info: ObjectInfo) -> dict[str, str]:
     headers = {"ETag": fields.quoted(info.etag), **fields.of_checksums(info.checksums)}
     if info.checksums:
         headers["x-amz-checksum-type"] = info.checksum_type
-    if info.version_id is not None:
-        headers["x-amz-version-id"] = info.version_id
-    return headers
+    return headers | fields.of_write(info)
 
 
 async def _open(call: Call) -> Reading:

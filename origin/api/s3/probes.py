@@ -1,7 +1,7 @@
 """What AWS answers about things that are not configured.
 
-The rule of this file: a probe is a read of a setting that this server does not have yet. Whoever may see the bucket
-(or object) gets AWS's answer for a bucket where it was never set; nothing else is ever answered from here.
+The rule of this file: a probe is a read of a setting that this server does not have. Whoever may see the bucket gets
+AWS's answer for a bucket where it was never set; nothing else is ever answered from here.
 https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 """
 
@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 from origin.api.s3 import xml
 from origin.api.s3.call import Answer, Call, xml_answer
-from origin.service.operations import Level
 from wire.refusals import Refusal
 
 
@@ -32,27 +31,19 @@ class Missing:
 
 
 PROBES: dict[str, Empty | Missing] = {
-    "GetBucketVersioning": Empty("VersioningConfiguration"),
     "GetBucketLogging": Empty("BucketLoggingStatus"),
     "GetBucketNotificationConfiguration": Empty("NotificationConfiguration"),
     "GetBucketAccelerateConfiguration": Empty("AccelerateConfiguration"),
     "GetBucketRequestPayment": Empty("RequestPaymentConfiguration", [("Payer", "BucketOwner")]),
-    "GetObjectTagging": Empty("Tagging", [("TagSet", [])]),
     "GetBucketLifecycleConfiguration": Missing(
         "NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist"
     ),
     "GetBucketCors": Missing("NoSuchCORSConfiguration", "The CORS configuration does not exist"),
     "GetBucketPolicy": Missing("NoSuchBucketPolicy", "The bucket policy does not exist"),
     "GetBucketPolicyStatus": Missing("NoSuchBucketPolicy", "The bucket policy does not exist"),
-    "GetBucketTagging": Missing("NoSuchTagSet", "The TagSet does not exist"),
     "GetBucketEncryption": Missing(
         "ServerSideEncryptionConfigurationNotFoundError", "The server side encryption configuration was not found"
     ),
-    "GetObjectLockConfiguration": Missing(
-        "ObjectLockConfigurationNotFoundError", "Object Lock configuration does not exist for this bucket"
-    ),
-    "GetObjectRetention": Missing("InvalidRequest", "Bucket is missing Object Lock Configuration"),
-    "GetObjectLegalHold": Missing("InvalidRequest", "Bucket is missing Object Lock Configuration"),
     "GetBucketWebsite": Missing(
         "NoSuchWebsiteConfiguration", "The specified bucket does not have a website configuration"
     ),
@@ -70,10 +61,7 @@ PROBES: dict[str, Empty | Missing] = {
 
 async def answer(call: Call, probe: Empty | Missing) -> Answer:
     """Answer one probe. Raises Refusal with the setting's own code; ServiceError as reading the resource does."""
-    if call.operation.level is Level.OBJECT:
-        await call.service.objects.head(call.caller, call.bucket, call.key, call.query.get("versionId"))
-    else:
-        await call.service.buckets.location(call.caller, call.bucket)
+    await call.service.buckets.location(call.caller, call.bucket)
     if isinstance(probe, Missing):
         raise Refusal(probe.code, probe.message, BucketName=call.bucket)
     return xml_answer(probe.root, probe.items)

@@ -17,7 +17,7 @@ import structlog
 from aiohttp.web import BaseRequest, Response, StreamResponse
 
 from origin.api.s3 import xml
-from origin.api.s3.call import Answer, Pending
+from origin.api.s3.call import Answer, Finished, Pending
 from origin.service.reading import Reading
 
 SERVER = "Facet"
@@ -110,7 +110,7 @@ async def _send_reading(
 async def _send_pending(
     request: BaseRequest,
     headers: Mapping[str, str],
-    result: Awaitable[bytes],
+    result: Awaitable[Finished],
     error_element: ErrorElement,
     *,
     close: bool,
@@ -122,7 +122,8 @@ async def _send_pending(
     task.add_done_callback(_ended)
     await asyncio.wait({task}, timeout=patience)
     if task.done():
-        return _prepared(Response(headers=headers, body=xml.PROLOG + task.result()), close)
+        done = task.result()
+        return _prepared(Response(headers={**headers, **done.headers}, body=xml.PROLOG + done.element), close)
     response = _prepared(StreamResponse(headers=headers), close)
     await response.prepare(request)
     try:
@@ -131,17 +132,17 @@ async def _send_pending(
             await response.write(b" ")
             await asyncio.wait({task}, timeout=patience)
         error = task.exception()
-        await response.write(error_element(error) if isinstance(error, Exception) else task.result())
+        await response.write(error_element(error) if isinstance(error, Exception) else task.result().element)
     except ConnectionError:
         request.protocol.force_close()
     return response
 
 
-_begun: set[asyncio.Future[bytes]] = set()
+_begun: set[asyncio.Future[Finished]] = set()
 """Pending work; the event loop alone would not keep it alive."""
 
 
-def _ended(task: asyncio.Future[bytes]) -> None:
+def _ended(task: asyncio.Future[Finished]) -> None:
     _begun.discard(task)
     if not task.cancelled():
         task.exception()

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 
 from origin.api.s3 import headers as fields
 from origin.api.s3 import xml
-from origin.api.s3.call import MAX_PARTS, XML_TYPE, Answer, Call, Pending, xml_answer
+from origin.api.s3.call import MAX_PARTS, XML_TYPE, Answer, Call, Finished, Pending, xml_answer
 from origin.api.s3.grants import asked_acl, owner_items
 from origin.api.s3.listing import common_prefixes, speller
+from origin.api.s3.locks import asked_lock
+from origin.api.s3.tagging import asked_tags
 from origin.service.digests import DEFAULT
 from origin.service.model import CompletedPart, CreateUploadRequest, PartInfo, UploadInfo, Whole
 from wire.checksums import ALGORITHMS, for_name
@@ -34,6 +36,8 @@ async def create_upload(call: Call) -> Answer:
             metadata=fields.metadata(call.headers),
             acl=asked_acl(call.headers, call.caller.owner) or "private",
             storage_class=fields.storage_class(call.headers) or "STANDARD",
+            tags=asked_tags(call.headers),
+            lock=asked_lock(call.headers),
             checksum_algorithm=algorithm,
             checksum_type=kind,
         ),
@@ -114,13 +118,13 @@ async def complete_upload(call: Call) -> Answer:
         raise xml.malformed()
     whole = _whole(call)
 
-    async def completed() -> bytes:
+    async def completed() -> Finished:
         info = await call.service.uploads.complete(
             call.caller, call.bucket, call.key, call.query["uploadId"], parts,
             conditions=fields.write_conditions(call.headers),
             whole=whole,
         )  # fmt: skip
-        return xml.element(
+        element = xml.element(
             "CompleteMultipartUploadResult",
             [
                 ("Location", call.location),
@@ -130,6 +134,7 @@ async def complete_upload(call: Call) -> Answer:
                 *checksum_items(info.checksums, info.checksum_type),
             ],
         )
+        return Finished(element, fields.of_write(info))
 
     return Answer(200, XML_TYPE, Pending(completed()))
 

@@ -31,6 +31,7 @@ _ESCAPES = {
     '"': "&quot;",
     **{chr(code): f"&#x{code:X};" for code in range(0x20) if chr(code) not in "\t\n"},
 }
+_INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 _TO_ESCAPE = re.compile("[" + "".join(re.escape(char) for char in _ESCAPES) + "]")
 
 
@@ -62,6 +63,15 @@ class Element:
         if child is None:
             raise malformed()
         return child.text
+
+
+def integer(text: str | None) -> int | None:
+    """A number in an element; None where there is no element. Raises Refusal (MalformedXML)."""
+    if text is None:
+        return None
+    if _INTEGER.fullmatch(text) is None:
+        raise malformed()
+    return int(text)
 
 
 def malformed() -> Refusal:

@@ -11,7 +11,7 @@ from aiohttp.web import BaseRequest, StreamResponse
 
 from origin.api.listener import Listener
 from origin.api.s3 import xml
-from origin.api.s3.call import Answer, Pending
+from origin.api.s3.call import Answer, Finished, Pending
 from origin.api.s3.reply import Ids, send
 from origin.service.model import ObjectInfo, Owner
 from origin.service.reading import Reading
@@ -36,7 +36,7 @@ async def ask(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     return reader, writer
 
 
-def answers(pending: Callable[[], Awaitable[bytes]]) -> Handler:
+def answers(pending: Callable[[], Awaitable[Finished]]) -> Handler:
     async def handler(request: BaseRequest) -> StreamResponse:
         answer = Answer(200, {"Content-Type": "application/xml"}, Pending(pending()))
         return await send(
@@ -58,11 +58,11 @@ def answers(pending: Callable[[], Awaitable[bytes]]) -> Handler:
 async def test_long_work_sends_white_space_and_then_its_end(failure: Exception | None, end: bytes) -> None:
     go_on = asyncio.Event()
 
-    async def work() -> bytes:
+    async def work() -> Finished:
         await go_on.wait()
         if failure is not None:
             raise failure
-        return xml.element("Done", "", namespace=None)
+        return Finished(xml.element("Done", "", namespace=None))
 
     async with listening(answers(work)) as port:
         reader, writer = await ask(port)

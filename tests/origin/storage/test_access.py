@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from origin.service.model import ANONYMOUS, Caller, CreateUploadRequest, ServiceError
+from origin.service.model import ANONYMOUS, Caller, CreateUploadRequest, ServiceError, Target
 from origin.service.operations import TABLE, Level, Operation, candidates, operation
 from origin.service.service import Service
 from tests.origin.storage.support import BUCKET, caller, get, put
@@ -93,7 +93,7 @@ async def test_a_create_only_key_deletes_below_its_prefixes_alone(service: Servi
     who = await caller(service, permissions=["create-only"], allow_delete=["locks/"])
     assert await code(service.objects.delete(who, BUCKET, "locks/1")) == ""
     assert await code(service.objects.delete(who, BUCKET, "data/1")) == "AccessDenied"
-    done = await service.objects.delete_many(who, BUCKET, [("locks/2", None), ("data/1", None)])
+    done = await service.objects.delete_many(who, BUCKET, [Target("locks/2"), Target("data/1")])
     assert [one.error.code if one.error else "" for one in done] == ["", "AccessDenied"]
 
 
