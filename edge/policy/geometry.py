@@ -24,6 +24,11 @@ class Geometry(NamedTuple):
         """Whether some of the result lies outside the picture."""
         return self.width > self.resize_width or self.height > self.resize_height
 
+    def within(self, side: int) -> Geometry:
+        """The same geometry, reduced until no side of the result is longer than this."""
+        longer = max(self.width, self.height)
+        return self if longer <= side else Geometry(*(_scaled(value, side, longer) for value in self))
+
     @property
     def crops(self) -> bool:
         """Whether some of the picture lies outside the result."""

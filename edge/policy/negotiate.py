@@ -14,6 +14,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
+from edge.policy.variant import PLACEHOLDERS
 from wire.accept import names, parse_accept, weight_of
 from wire.fields import split_list, split_parameters
 
@@ -144,9 +145,9 @@ _remembered = lru_cache(maxsize=1024)(_classified)
 
 # What each output format can do.
 ANIMATED: Final = frozenset({"gif", "webp"})
-TRANSPARENT: Final = frozenset({"avif", "webp", "png", "gif"})
+TRANSPARENT: Final = frozenset({"avif", "webp", "png", "gif", *PLACEHOLDERS})
 MAX_SIDE: Mapping[str, int] = MappingProxyType(
-    {"avif": 16_384, "webp": 16_383, "jpeg": 65_535, "png": 65_535, "gif": 65_535}
+    {"avif": 16_384, "webp": 16_383, "jpeg": 65_535, "png": 65_535, "gif": 65_535} | dict.fromkeys(PLACEHOLDERS, 65_535)
 )
 _NEAREST: Final = ("jpeg", "png", "gif")  # what stands in for a source format that cannot be written
 AVIF_MIN_SIDE = 16  # below, AV1 encoders fail or waste (imgproxy switches format there, too)

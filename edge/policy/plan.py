@@ -18,11 +18,14 @@ from edge.policy.negotiate import ANIMATED, OWN, TRANSPARENT, AcceptClass, Resul
 from edge.policy.quality import encoder_quality
 from edge.policy.reasons import DETAILS, Detail
 from edge.policy.sites import Site
-from edge.policy.variant import CENTER, OUTPUT_FORMATS, Gravity, Variant
+from edge.policy.variant import CENTER, PLACEHOLDERS, Gravity, Variant
 from wire.fields import media_type
 
 PIPELINE: Final = "2"
 """Raised whenever the renderers make other bytes of an old plan; older renderings are then no longer found."""
+
+PLACEHOLDER_SIDE: Final = 32
+"""The longer side, in pixels, of what placeholders are made of: four times the waves of the finest of them."""
 
 RENDERABLE_TYPES: Final = frozenset(
     {
@@ -93,7 +96,7 @@ class RenderPlan(msgspec.Struct, frozen=True, kw_only=True):
     blur: float = 0.0
     """Sigma in pixels of the result; 0 is none."""
     format: str
-    """"avif", "webp", "jpeg", "png" or "gif"."""
+    """"avif", "webp", "jpeg", "png", "gif", or one of PLACEHOLDERS."""
     quality: int = 0
     """The encoder's own number, already translated from JPEG's scale; 0 for png, gif and lossless."""
     lossless: bool = False
@@ -154,7 +157,7 @@ def untouched(asset: AssetFacts, variant: Variant, accept: AcceptClass, site: Si
         return Stored(Detail.NO_TRANSFORM)
     if not variant.changes and (variant.format == "original" or accept == OWN):
         return Stored(None, site.strip_always)
-    if _is_vector(asset) and variant.format not in OUTPUT_FORMATS:
+    if _is_vector(asset) and not variant.names_format:
         return Stored(Detail.VECTOR)
     return None
 
@@ -165,13 +168,15 @@ def decide(asset: AssetFacts, variant: Variant, accept: AcceptClass, site: Site,
     if stored := untouched(asset, variant, accept, site):
         return stored
     # A still format that the URL names takes the first frame; negotiation never flattens.
-    frames = 1 if variant.format in OUTPUT_FORMATS and variant.format not in ANIMATED else asset.pages
+    frames = 1 if variant.names_format and variant.format not in ANIMATED else asset.pages
     if problem := asset.problem or _problem(asset, frames, settings):
         return degraded(asset, variant, site, problem)
     if frames > 1 and asset.format not in ANIMATED:
         return Stored(Detail.ANIMATION_KEPT, strip=True)
 
     size = geometry(*asset.upright, variant, settings.max_side, vector=_is_vector(asset))
+    if variant.format in PLACEHOLDERS:
+        size = size.within(PLACEHOLDER_SIDE)
     has_alpha = asset.has_alpha and not _is_opaque(variant.background)
     format = choose_format(
         asset.format,

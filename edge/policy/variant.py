@@ -18,6 +18,8 @@ Gravity = tuple[float, float] | None
 
 CENTER: Final = (0.5, 0.5)
 OUTPUT_FORMATS: Final = ("avif", "webp", "jpeg", "png", "gif")
+PLACEHOLDERS: Final = ("blurhash", "thumbhash", "color")
+"""Formats of a few characters of text, to be shown until the picture is there."""
 _MAX_BLUR = 100
 _ECHO = 100  # characters of a bad value that go back to the client
 
@@ -38,7 +40,8 @@ class Variant:
 
     width, height, blur: in pixels of the rendering, dpr already multiplied in; 0 is not given. fit: "contain",
     "cover", "fill" or "pad" ("inside" is another name of "contain"). format: "auto", "original" or one of
-    OUTPUT_FORMATS. quality: 1–100 on JPEG's scale, 0 is auto. background: "rrggbb" or "rrggbbaa", empty is none.
+    OUTPUT_FORMATS and PLACEHOLDERS. quality: 1–100 on JPEG's scale, 0 is auto. background: "rrggbb" or "rrggbbaa",
+    empty is none.
     """
 
     width: int = 0
@@ -50,6 +53,11 @@ class Variant:
     background: str = ""
     blur: float = 0.0
     enlarge: bool = False
+
+    @property
+    def names_format(self) -> bool:
+        """Whether the URL says what comes out, whatever the source is and the client accepts."""
+        return self.format not in ("auto", "original")
 
     @property
     def changes(self) -> bool:
@@ -103,7 +111,9 @@ _COMPASS: Mapping[str, tuple[float, float]] = {
     "northwest": (0.0, 0.0),
 }
 _FITS = {"contain": "contain", "inside": "contain", "cover": "cover", "fill": "fill", "pad": "pad"}
-_FORMATS = {"auto": "auto", "original": "original", "jpg": "jpeg"} | {name: name for name in OUTPUT_FORMATS}
+_FORMATS = {"auto": "auto", "original": "original", "jpg": "jpeg"} | {
+    name: name for name in (*OUTPUT_FORMATS, *PLACEHOLDERS)
+}
 _COLOURS = {"white": "ffffff", "black": "000000", "transparent": ""}
 _SWITCH = {"0": False, "1": True}
 
@@ -188,8 +198,9 @@ GRAMMAR: tuple[Parameter, ...] = (
     ),
     Parameter(
         "format",
-        f"format of the result; auto is {_AUTO_FORMAT}",
-        "auto, avif, webp, jpeg, jpg, png, gif or original",
+        f"format of the result; auto is {_AUTO_FORMAT}; blurhash, thumbhash (in Base64) and color (#rrggbb, the "
+        "dominant one) are placeholders of a few characters of text",
+        "auto, avif, webp, jpeg, jpg, png, gif, original, blurhash, thumbhash or color",
         "auto",
         "webp",
         lambda text, _: _FORMATS.get(text),

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from edge.policy.plan import RenderPlan
+from edge.policy.variant import PLACEHOLDERS
 from edge.render.colour import linear_is_affordable
 from edge.render.encode import AVIF_EFFORT_PIXELS, TRELLIS_PIXELS
 from edge.render.facts import Facts
@@ -59,6 +60,7 @@ ENCODE = {
     "png": Price(75, 2),
     "gif": Price(450, 6),
     "lossless": Price(650, 50),
+    "placeholder": Price(6000, 1000),
 }
 """Of the result, all frames."""
 
@@ -99,6 +101,8 @@ def _decode(facts: Facts) -> Price:
 
 def _encode(plan: RenderPlan) -> Price:
     pixels = plan.width * plan.height
+    if plan.format in PLACEHOLDERS:
+        return ENCODE["placeholder"]
     if plan.lossless:
         return ENCODE["lossless"]
     if plan.format == "jpeg" and pixels <= TRELLIS_PIXELS:

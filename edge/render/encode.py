@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge.policy.plan import RenderPlan
-from edge.render import content
+from edge.render import content, placeholders
 from edge.render.facts import Facts
 
 Image = Any
@@ -50,14 +50,15 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One row of FORMATS. saver is a libvips operation; max_side is in pixels."""
+    """One row of FORMATS. saver is a libvips operation with options, or a function of the image alone; max_side is in
+    pixels."""
 
     content_type: str
-    saver: str
+    saver: str | Callable[[Image], bytes]
     max_side: int
     alpha: bool
     animated: bool
-    options: Callable[[RenderPlan, Picture], Options]
+    options: Callable[[RenderPlan, Picture], Options] = lambda _plan, _picture: {}
 
 
 def _jpeg(plan: RenderPlan, picture: Picture) -> Options:
@@ -118,6 +119,9 @@ FORMATS = {
     "avif": Format("image/avif", "heifsave_buffer", 16_384, True, False, _avif),
     "png": Format("image/png", "pngsave_buffer", 65_535, True, False, _png),
     "gif": Format("image/gif", "gifsave_buffer", 65_535, True, True, _gif),
+    "blurhash": Format("text/plain", placeholders.blurhash, 100, True, False),
+    "thumbhash": Format("text/plain", placeholders.thumbhash, 100, True, False),
+    "color": Format("text/plain", placeholders.colour, 100, True, False),
 }
 
 
@@ -127,11 +131,13 @@ def encode(image: Image, plan: RenderPlan, keep: list[str], source: Facts) -> by
     A drawing in lossy WebP is tried without loss too, and the smaller of both is taken. Reads the image's pixels, so
     this is where a damaged source shows. Raises pyvips.Error.
     """
+    row = FORMATS[plan.format]
+    if not isinstance(row.saver, str):
+        return row.saver(image)
     pixels = image.width * image.height
     if pixels <= content.MOST_PIXELS:
         image = image.copy_memory()
     picture = Picture(pixels, pixels <= content.MOST_PIXELS and content.is_drawing(image, source), source)
-    row = FORMATS[plan.format]
     save = getattr(image, row.saver)
     flags = "|".join(keep) or "none"
     body = bytes(save(keep=flags, **row.options(plan, picture)))

@@ -172,6 +172,16 @@ def test_few_colours_stay_lossless_in_webp() -> None:
     assert not rendered(picture("png", palette=True), "w=100", FIREFOX_65).lossless
 
 
+def test_a_placeholder_is_made_of_few_pixels_and_of_the_part_that_is_asked_for() -> None:
+    for name in ("blurhash", "thumbhash", "color"):
+        plan = rendered(jpeg(width=4000, height=3000), f"format={name}", CHROME)
+        assert (plan.width, plan.height, plan.format, plan.quality, plan.animated) == (32, 24, name, 0, False)
+    square = rendered(jpeg(width=4000, height=3000), "w=200&h=200&fit=cover&format=blurhash", CURL)
+    assert (square.width, square.height, square.resize_width, square.resize_height) == (32, 32, 43, 32)
+    assert rendered(picture("gif", pages=9), "format=color", CHROME).animated is False
+    assert rendered(picture("svg", width=64, height=64), "format=thumbhash", CHROME).width == 32
+
+
 # What cannot be rendered.
 
 BROKEN = {
