@@ -196,6 +196,35 @@ class Origin(_Section):
     )
 
 
+class Blobs(_Section):
+    """Where the origin keeps stored bytes: on its disk, or in a bucket of any S3 service. They are sealed before."""
+
+    store: Literal["disk", "s3"] = Field("disk", description="`disk` is the data folder, `s3` the bucket named here.")
+    move_from: Literal["disk", "s3"] | None = Field(
+        None, description="The store that `facet blobs move` empties; until it is done, blobs are read from both."
+    )
+    endpoint: Upstream | None = Field(None, description="The S3 service's URL; without it, AWS.")
+    bucket: str = Field("", description="The bucket, which exists already and is the origin's alone.")
+    prefix: str = Field("", description="What every key in the bucket begins with, such as facet/.")
+    region: str = Field("us-east-1", min_length=1, description="The region that requests are signed for.")
+    addressing: Literal["path", "virtual", "auto"] = Field("path", description="Where the bucket's name is in URLs.")
+    access_key: str | None = Field(
+        None, description="The access key; without it, boto3 looks where it always does (environment, profile, role)."
+    )
+    secret_key: str | None = Field(None, repr=False, description="The access key's secret.")
+
+    @model_validator(mode="after")
+    def consistent(self) -> Self:
+        """A bucket where S3 is used, both halves of its key or none, and no move from a store to itself."""
+        if "s3" in (self.store, self.move_from) and not self.bucket:
+            raise ValueError("needs bucket where store or move_from is s3")
+        if (self.access_key is None) != (self.secret_key is None):
+            raise ValueError("access_key and secret_key must be given together")
+        if self.move_from == self.store:
+            raise ValueError("move_from must be another store than store")
+        return self
+
+
 class Edge(_Section):
     """The edge: where browsers read."""
 
@@ -389,6 +418,7 @@ class Settings(_Section):
     )
     log: Log = Log()
     origin: Origin = Origin()
+    blobs: Blobs = Blobs()
     edge: Edge = Edge()
     render: Render = Render()
     nginx: Nginx = Nginx()

@@ -16,6 +16,7 @@ import msgspec
 from origin.admin import keys, wishes
 from origin.jobs.check import check
 from origin.jobs.collect import collect_once
+from origin.jobs.move import move
 from origin.jobs.progress import Tell
 from origin.jobs.rewrap import rewrap
 from origin.jobs.scrub import scrub
@@ -55,6 +56,10 @@ async def _scrub(stores: BareStores, wish: wishes.Scrub, tell: Tell) -> JSON:
     return (await scrub(stores, rate=wish.rate, restart=wish.restart, tell=tell)).document()
 
 
+async def _move(stores: BareStores, _: wishes.Nothing, tell: Tell) -> JSON:
+    return (await move(stores, tell=tell)).document()
+
+
 async def _rotate(service: Service, _: wishes.Nothing, tell: Tell) -> JSON:
     return await rewrap(service.stores, tell=tell)
 
@@ -86,6 +91,7 @@ ERRANDS: dict[str, Errand] = {
     "collect": Errand(wishes.Nothing, bare=_collect),
     "check": Errand(wishes.Check, bare=_check),
     "scrub": Errand(wishes.Scrub, bare=_scrub),
+    "move": Errand(wishes.Nothing, bare=_move),
     "keyring-list": Errand(wishes.Nothing, full=_list_master_keys),
     "keyring-add": Errand(wishes.MasterKey, full=_add_master_key),
     "keyring-rotate": Errand(wishes.Nothing, full=_rotate),

@@ -51,10 +51,10 @@ class BlobWriter(Protocol):
 
 
 class BlobReader(Protocol):
-    """A blob opened for reading; it stays readable after its removal."""
+    """A blob opened for reading. Where the store keeps it open (a disk) it stays readable after its removal."""
 
     def read(self, offset: int, length: int) -> bytes:
-        """Bytes of the blob, fewer only at its end. Raises BlobUnreadable, BlobError."""
+        """Bytes of the blob, fewer only at its end. Raises BlobUnreadable, BlobMissing (removed), BlobError."""
 
     def close(self) -> None:
         """Let go. May be called twice."""
@@ -62,6 +62,10 @@ class BlobReader(Protocol):
 
 class BlobStore(Protocol):
     """One store, opened."""
+
+    @property
+    def distant(self) -> bool:
+        """True where every question is a round trip, which nobody should wait for in a transaction."""
 
     def create(self, blob_id: bytes) -> BlobWriter:
         """Begin a blob. Raises StoreFull (the reserve is kept for deletes and collection), StoreBusy, BlobError."""

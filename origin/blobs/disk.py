@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from origin.blobs.contract import BlobError, BlobMissing, BlobUnreadable, StoreBusy, StoreFull, StoreReadOnly
+from origin.blobs.reserve import keep_reserve
 from origin.blobs.syncing import SharedFolder, make_folders, sync_data
 
 _KINDS = {
@@ -116,6 +117,8 @@ class DiskBlobs:
     cannot be made or written.
     """
 
+    distant = False
+
     def __init__(self, root: Path, *, reserve: int, sync: bool = True, tmpfile: bool = True) -> None:
         self._blobs = root / "blobs"
         self._temporary = root / "tmp"
@@ -149,9 +152,7 @@ class DiskBlobs:
 
     def room(self, length: int) -> None:
         with _translated():
-            state = os.fstatvfs(self._descriptor)
-        if state.f_bavail * state.f_frsize - length < self._reserve:
-            raise StoreFull("the reserve of free space is reached")
+            keep_reserve(self._descriptor, length, self._reserve)
 
     def create(self, blob_id: bytes) -> _Writer:
         self.room(0)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import click
 
+from origin.commands.blobs import blobs
 from origin.commands.bucket import bucket
 from origin.commands.key import key
 from origin.commands.keyring import keyring
 from origin.commands.serve import origin
 from origin.commands.upkeep import fsck, gc, scrub
 
-COMMANDS: list[click.Command] = [origin, key, keyring, bucket, gc, fsck, scrub]
+COMMANDS: list[click.Command] = [origin, key, keyring, bucket, blobs, gc, fsck, scrub]

@@ -8,8 +8,8 @@ Two buffers of one piece each are all the memory a body takes: while threads dig
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterable, Mapping
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
@@ -36,7 +36,10 @@ assert PIECE % FRAME == 0
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A body, received and checked: `inline` for the catalog, or durable `blobs` in order."""
+    """A body, received and checked: `inline` for the catalog, or durable `blobs` in order.
+
+    `lengths` are those of known duplicates' blobs, by id, where a transaction should not ask the store for them.
+    """
 
     size: int
     md5: bytes
@@ -44,6 +47,7 @@ class Content:
     identity: bytes
     inline: bytes | None
     blobs: tuple[NewBlob, ...] = ()
+    lengths: Mapping[bytes, int | None] = field(default_factory=dict)
 
 
 class _Segment:
@@ -188,7 +192,15 @@ class Ingest:
             identity=identity(stores, self._size, (blob.fingerprint for blob in blobs)),
             inline=None,
             blobs=blobs,
+            lengths=await self._lengths(blobs) if stores.blobs.distant else {},
         )
+
+    async def _lengths(self, blobs: tuple[NewBlob, ...]) -> Mapping[bytes, int | None]:
+        """The lengths of the blobs that are known by these fingerprints."""
+        stores = self._stores
+        known = await stores.read(lambda tables: [tables.blobs.find(blob.fingerprint) for blob in blobs])
+        ids = [blob.id for blob in known if blob is not None]
+        return dict(zip(ids, await stores.working(lambda: [stores.blobs.length(one) for one in ids]), strict=True))
 
     async def _receive_inline(self) -> Content:
         """Steps 2 and 3 of a body for the catalog, on the event loop: 16 KiB take 40 µs, a hop 110 µs."""

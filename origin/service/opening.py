@@ -14,8 +14,8 @@ from pathlib import Path
 
 from conf.errors import StartError
 from conf.schema import Settings
-from origin.blobs.contract import BlobStore
-from origin.blobs.disk import DiskBlobs
+from origin.blobs.contract import BlobError, BlobStore
+from origin.blobs.opening import open_blobs
 from origin.catalog.contract import CatalogError, Tables
 from origin.catalog.sqlite.store import SqliteCatalog
 from origin.seal.keyring import KEY_BYTES, NONCE_BYTES, KeyRing, StoreKeys, Wrapped, WrongKey
@@ -90,9 +90,12 @@ def _catalog(path: Path, settings: Settings) -> Iterator[SqliteCatalog]:
 
 def _open_blobs(folder: Path, settings: Settings) -> BlobStore:
     try:
-        return DiskBlobs(folder, reserve=settings.origin.reserve, sync=settings.origin.sync)
+        return open_blobs(settings, folder)
     except OSError as error:
         raise StartError(f"the blobs in {folder} (data) cannot be opened: {error}") from error
+    except BlobError as error:
+        place = f"{settings.blobs.endpoint or 'AWS'}/{settings.blobs.bucket}"
+        raise StartError(f"the blobs in {place} (blobs.bucket) cannot be opened: {error}") from error
 
 
 def _next_epoch(tables: Tables) -> int:

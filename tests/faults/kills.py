@@ -11,6 +11,7 @@ import json
 import os
 import random
 import shutil
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,8 +72,8 @@ class Store:
         }
         arguments = ["-m", "tests.faults.mortal", str(self._data), str(int(kill.step or 0)), str(kill.number)]
         with (self._folder / "log").open("wb") as log:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, *arguments, cwd=ROOT, env=environment, pass_fds=[send], stdout=log, stderr=log
+            process = subprocess.Popen(
+                [sys.executable, *arguments], cwd=ROOT, env=environment, pass_fds=[send], stdout=log, stderr=log
             )
         os.close(send)
         try:
@@ -88,9 +89,8 @@ class Store:
                 await self._check(client)
                 await self._load(client, process, kill.after)
         finally:
-            if process.returncode is None:
-                process.kill()
-            await process.wait()
+            process.kill()
+            process.wait()
         self._kills += 1
         await self._examine_copy()
 
@@ -105,12 +105,11 @@ class Store:
                 self.problems.append(f"kill {self._kills}: {key} reads {held}, not {self._journal.allowed(key)}")
             self._journal.done(key, held)
 
-    async def _load(self, client: Client, process: asyncio.subprocess.Process, after: float) -> None:
+    async def _load(self, client: Client, process: subprocess.Popen[bytes], after: float) -> None:
         writers = [asyncio.create_task(self._write(client, number)) for number in range(WRITERS)]
         try:
-            async with asyncio.timeout(after):
-                await process.wait()
-        except TimeoutError:
+            await asyncio.to_thread(process.wait, after)
+        except subprocess.TimeoutExpired:
             process.kill()
         await asyncio.gather(*writers)
 

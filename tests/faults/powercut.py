@@ -43,7 +43,15 @@ def record(library: Path, folder: Path, seed: int, count: int) -> list[Operation
         "RECORD_MARKS": str(folder / "marks"),
     }
     command = [sys.executable, "-m", "tests.faults.recorded", str(root / "data"), str(seed), str(count)]
-    subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=300, stderr=subprocess.DEVNULL)
+    subprocess.run(
+        command,
+        cwd=ROOT,
+        env=environment,
+        check=True,
+        timeout=300,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     operations = parse(log.read_bytes())
     shutil.rmtree(folder)
     return operations

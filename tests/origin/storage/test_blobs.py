@@ -1,4 +1,4 @@
-"""The blob contract, on disk with and without nameless files."""
+"""The blob contract: on disk with and without nameless files, and in buckets of two S3 services."""
 
 from __future__ import annotations
 
@@ -12,13 +12,29 @@ import pytest
 
 from origin.blobs.contract import BlobError, BlobMissing, BlobStore, StoreFull
 from origin.blobs.disk import DiskBlobs
+from origin.blobs.moving import MovingBlobs
+from origin.blobs.s3 import S3Blobs
 
 ID = bytes(range(16))
 
 
 @pytest.fixture(params=[True, False], ids=["nameless", "named"])
-def store(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[BlobStore]:
+def disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[BlobStore]:
     opened = DiskBlobs(tmp_path, reserve=0, tmpfile=request.param)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(params=["nameless", "named", "moto", "facet", "moving"])
+def store(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[BlobStore]:
+    opened: BlobStore
+    match request.param:
+        case "nameless" | "named":
+            opened = DiskBlobs(tmp_path, reserve=0, tmpfile=request.param == "nameless")
+        case "moving":
+            opened = MovingBlobs(DiskBlobs(tmp_path / "new", reserve=0), DiskBlobs(tmp_path / "old", reserve=0))
+        case service:
+            opened = S3Blobs(request.getfixturevalue(service)(), tmp_path, reserve=0)
     yield opened
     opened.close()
 
@@ -43,12 +59,27 @@ def test_a_linked_blob_reads_back(store: BlobStore) -> None:
     reader.close()
 
 
+def test_many_and_large_blobs_are_all_named_and_removed(store: BlobStore) -> None:
+    large = os.urandom(8 * 1024 * 1024 + 3000)
+    ids = [os.urandom(16) for _ in range(5)]
+    for blob_id in ids:
+        write(store, blob_id, blob_id)
+    write(store, ID, large)
+    assert sorted(store.names()) == sorted(blob_id.hex() for blob_id in (*ids, ID))
+    reader = store.open(ID)
+    assert reader.read(len(large) - 100_000, 200_000) == large[-100_000:]
+    reader.close()
+    store.remove([*ids, ID])
+    assert list(store.names()) == []
+
+
 def test_a_blob_without_a_name_leaves_nothing(store: BlobStore, tmp_path: Path) -> None:
     writer = store.create(ID)
     writer.write(b"half")
     assert store.length(ID) is None
     writer.close()
     writer.close()
+    assert list(store.names()) == []
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
 
 
@@ -62,20 +93,36 @@ def test_a_name_is_never_taken_twice(store: BlobStore) -> None:
     assert store.open(ID).read(0, 9) == b"first"
 
 
-def test_a_removed_blob_stays_readable_where_it_is_open(store: BlobStore) -> None:
+def test_a_removed_blob_is_gone_and_removing_again_is_no_error(store: BlobStore) -> None:
     write(store, ID, b"bytes")
-    reader = store.open(ID)
     store.remove([ID, bytes(16)])
-    assert reader.read(0, 9) == b"bytes"
+    store.remove([ID])
     assert store.length(ID) is None
     with pytest.raises(BlobMissing):
         store.open(ID)
 
 
-def test_a_quarantined_file_is_out_of_the_way_and_not_lost(store: BlobStore, tmp_path: Path) -> None:
+def test_what_is_quarantined_is_no_blob_any_more(store: BlobStore) -> None:
     write(store, ID, b"bytes")
     store.quarantine(ID.hex())
     assert list(store.names()) == []
+    with pytest.raises(BlobMissing):
+        store.open(ID)
+    with pytest.raises(BlobError):
+        store.quarantine(ID.hex())
+
+
+def test_a_removed_file_stays_readable_where_it_is_open(disk: BlobStore) -> None:
+    write(disk, ID, b"bytes")
+    reader = disk.open(ID)
+    disk.remove([ID])
+    assert reader.read(0, 9) == b"bytes"
+
+
+def test_a_quarantined_file_is_out_of_the_way_and_not_lost(disk: BlobStore, tmp_path: Path) -> None:
+    write(disk, ID, b"bytes")
+    disk.quarantine(ID.hex())
+    assert list(disk.names()) == []
     assert (tmp_path / "quarantine" / ID.hex()).read_bytes() == b"bytes"
 
 
