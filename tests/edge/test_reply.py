@@ -50,12 +50,19 @@ RENDERING = Representation(
 )
 
 
+class NoBody:
+    """The body of a request that has none."""
+
+    async def read(self, limit: int) -> bytes:
+        return b""
+
+
 def give(method: str = "GET", answer: Answer | None = None, *, stored: bool = True, **fields: str) -> Reply:
     headers = {name.replace("_", "-"): value for name, value in fields.items()}
-    request = Request(method, "x", "/media/a.jpg", "", headers)
+    request = Request(method, "x", "/media/a.jpg", "", headers, NoBody())
     outcome = CacheStatus(hit=True, ttl=270)
     return reply.of_answer(
-        request, SITE, LIFETIMES, answer or Answer(ASSET), outcome, Held(BODY), stored=stored, now=NOW
+        request, SITE, LIFETIMES, answer or Answer(ASSET), outcome, Held(BODY), stored=stored, once=(), now=NOW
     )
 
 
