@@ -187,6 +187,18 @@ class Origin(_Section):
         256 * MIB,
         description="Free space below which writes are refused, so that deletes and collection go on.",
     )
+    scrub_rate: Size = Field(
+        4 * MIB,
+        description="Bytes a second that the background scrub reads to verify what is stored; 0 switches it off.",
+    )
+    scrub_every: Seconds = Field(
+        30 * 24 * 3600, description="How old the last verification of a blob gets before the next, in seconds."
+    )
+    lifecycle_day: Seconds = Field(
+        86_400,
+        gt=0,
+        description="How long a day of lifecycle rules lasts, in seconds. For tests alone; object lock takes no notice.",
+    )
     body_timeout: Seconds = Field(
         60, gt=0, description="How long a body may stand still before the request is ended, in seconds."
     )

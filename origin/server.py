@@ -13,7 +13,7 @@ from conf.sockets import bind, bound_address
 from origin.admin.socket import AdminSocket
 from origin.api.listener import Listener
 from origin.api.s3.endpoint import Endpoint
-from origin.jobs import collect
+from origin.jobs import collect, lifecycle
 from origin.service.service import Service
 from origin.service.steps import Observer, unobserved
 
@@ -35,7 +35,7 @@ async def serve(settings: Settings, *, observe: Observer = unobserved) -> None:
         loop.add_signal_handler(number, stop.set)
     sock = bind(settings.origin.listen, "origin.listen")
     service = await Service.open(settings, observe=observe)
-    collector = asyncio.create_task(collect.run(service.stores))
+    jobs = [asyncio.create_task(collect.run(service.stores)), asyncio.create_task(lifecycle.run(service))]
     try:
         endpoint = Endpoint(service, settings)
         listener = Listener(endpoint.handle)
@@ -51,6 +51,7 @@ async def serve(settings: Settings, *, observe: Observer = unobserved) -> None:
             await endpoint.drain(DRAIN)
             await listener.shutdown(CLOSING)
     finally:
-        collector.cancel()
-        await asyncio.gather(collector, return_exceptions=True)
+        for job in jobs:
+            job.cancel()
+        await asyncio.gather(*jobs, return_exceptions=True)
         await service.close()

@@ -86,39 +86,39 @@ def expiration_of(bucket: BucketRow, version: VersionRow | NewVersion) -> Expira
     ends = [
         Expiration(end, rule.id)
         for rule in rules_of(bucket)
-        if not version.marker and (end := _end(rule, version, DAY)) is not None
+        if rule.expiration is not None
+        and _matches(rule, version.key, version.size, version.tags)
+        and (end := _end_of(rule.expiration, version.created, DAY)) is not None
     ]
     return min(ends, key=lambda expiration: expiration.at, default=None)
 
 
-def current_is_due(rules: Sequence[Rule], version: VersionRow, now: float, day: float) -> bool:
-    """True where a rule removes the current version, which is an object."""
-    return any(end <= now for rule in rules if (end := _end(rule, version, day)) is not None)
+def is_due(rules: Sequence[Rule], version: VersionRow, past: Past | None, now: float, day: float) -> bool:
+    """True where a rule removes a version; `past` is None for the current one.
 
-
-def lone_marker_is_due(rules: Sequence[Rule], marker: VersionRow, now: float, day: float) -> bool:
-    """True where a rule removes a delete marker that no version stands behind.
-
-    https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-configuration-examples.html#lifecycle-config-conceptual-ex7
+    A current delete marker must be the only version of its key, which is for the caller to know
+    (https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-configuration-examples.html#lifecycle-config-conceptual-ex7).
     """
-    for rule in rules:
-        expire = rule.expiration
-        if expire is None or not _matches(rule, marker.key, 0, {}):
-            continue
-        if expire.markers or ((end := _end_of(expire, marker.created, day)) is not None and end <= now):
-            return True
-    return False
-
-
-def noncurrent_is_due(rules: Sequence[Rule], version: VersionRow, past: Past, now: float, day: float) -> bool:
-    """True where a rule removes a version, or delete marker, that is no longer current."""
     return any(
-        rule.noncurrent is not None
-        and past.newer >= (rule.noncurrent.newer or 0)
-        and _rounded(past.since, rule.noncurrent.days, day) <= now
-        and _matches(rule, version.key, version.size, version.tags)
+        _matches(rule, version.key, version.size, version.tags)
+        and (_current_is_due(rule, version, now, day) if past is None else _noncurrent_is_due(rule, past, now, day))
         for rule in rules
     )
+
+
+def _current_is_due(rule: Rule, version: VersionRow, now: float, day: float) -> bool:
+    expire = rule.expiration
+    if expire is None:
+        return False
+    end = _end_of(expire, version.created, day)
+    return (version.marker and bool(expire.markers)) or (end is not None and end <= now)
+
+
+def _noncurrent_is_due(rule: Rule, past: Past, now: float, day: float) -> bool:
+    wanted = rule.noncurrent
+    if wanted is None or past.newer < (wanted.newer or 0):
+        return False
+    return _rounded(past.since, wanted.days, day) <= now
 
 
 def upload_is_due(rules: Sequence[Rule], upload: UploadRow, now: float, day: float) -> bool:
@@ -129,13 +129,6 @@ def upload_is_due(rules: Sequence[Rule], upload: UploadRow, now: float, day: flo
         and _matches(rule, upload.key, 0, {})
         for rule in rules
     )
-
-
-def _end(rule: Rule, version: VersionRow | NewVersion, day: float) -> float | None:
-    """When a rule removes a current version; None where it does not."""
-    if rule.expiration is None or not _matches(rule, version.key, version.size, version.tags):
-        return None
-    return _end_of(rule.expiration, version.created, day)
 
 
 def _end_of(expire: Expire, created: float, day: float) -> float | None:

@@ -18,6 +18,7 @@ from origin.service.duplicates import Duplicates
 from origin.service.feed import Feed
 from origin.service.folder import FolderLock, read_key_file, write_key_file
 from origin.service.keys import Keys
+from origin.service.lifecycle import Lifecycle
 from origin.service.listing import Listing
 from origin.service.locks import Locks
 from origin.service.masterkeys import MasterKeys
@@ -59,6 +60,7 @@ class Service:
         self.versions = Versions(stores)
         self.tags = Tags(stores, self.bucket_settings)
         self.locks = Locks(stores)
+        self.lifecycle = Lifecycle(stores, self.bucket_settings)
         self.uploads = Uploads(stores, self._duplicates)
         self.feed = Feed(stores, log)
 

@@ -12,6 +12,7 @@ from origin.api.s3 import (
     copies,
     deletes,
     grants,
+    lifecycle,
     listing,
     locks,
     objects,
@@ -64,4 +65,7 @@ HANDLERS: dict[str, Handler] = {
     "PutObjectRetention": locks.put_object_retention,
     "GetObjectLegalHold": locks.get_object_legal_hold,
     "PutObjectLegalHold": locks.put_object_legal_hold,
+    "GetBucketLifecycleConfiguration": lifecycle.get_lifecycle,
+    "PutBucketLifecycleConfiguration": lifecycle.put_lifecycle,
+    "DeleteBucketLifecycle": lifecycle.delete_lifecycle,
 }

@@ -35,9 +35,6 @@ PROBES: dict[str, Empty | Missing] = {
     "GetBucketNotificationConfiguration": Empty("NotificationConfiguration"),
     "GetBucketAccelerateConfiguration": Empty("AccelerateConfiguration"),
     "GetBucketRequestPayment": Empty("RequestPaymentConfiguration", [("Payer", "BucketOwner")]),
-    "GetBucketLifecycleConfiguration": Missing(
-        "NoSuchLifecycleConfiguration", "The lifecycle configuration does not exist"
-    ),
     "GetBucketCors": Missing("NoSuchCORSConfiguration", "The CORS configuration does not exist"),
     "GetBucketPolicy": Missing("NoSuchBucketPolicy", "The bucket policy does not exist"),
     "GetBucketPolicyStatus": Missing("NoSuchBucketPolicy", "The bucket policy does not exist"),

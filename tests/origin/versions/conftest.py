@@ -1,0 +1,59 @@
+"""The origin and the service of the other rooms' tests, and buckets with versions."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from conf.schema import Settings
+from origin.service.model import Caller
+from origin.service.service import Service
+from tests.origin.api.conftest import bucket, origin, s3
+from tests.origin.storage import support
+
+__all__ = ["bucket", "origin", "s3"]
+
+
+@pytest.fixture
+def versioned(s3: Any, bucket: str) -> str:  # noqa: F811
+    """A new bucket with versioning enabled."""
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    return bucket
+
+
+@pytest.fixture
+def locked(s3: Any) -> str:  # noqa: F811
+    """A new bucket with object lock."""
+    name = f"l-{uuid4().hex[:12]}"
+    s3.create_bucket(Bucket=name, ObjectLockEnabledForBucket=True)
+    return name
+
+
+@pytest.fixture
+def clock() -> support.Clock:
+    return support.Clock()
+
+
+@pytest.fixture
+def scratch(tmp_path: Path) -> Settings:
+    return support.settings(tmp_path / "data")
+
+
+@pytest.fixture
+async def service(scratch: Settings, clock: support.Clock) -> AsyncIterator[Service]:
+    opened = await Service.open(scratch, clock=clock)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def ada(service: Service) -> Caller:
+    """The owner of a bucket without versions, and of one with object lock called vault."""
+    who = await support.caller(service, permissions=["admin", "feed"])
+    await service.buckets.create(who, support.BUCKET)
+    await service.buckets.create(who, "vault", lock=True)
+    return who
