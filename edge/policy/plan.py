@@ -15,10 +15,10 @@ import msgspec
 from conf.schema import Render
 from edge.policy.geometry import Geometry, geometry
 from edge.policy.negotiate import ANIMATED, OWN, TRANSPARENT, AcceptClass, Result, choose_format
-from edge.policy.quality import encoder_quality
+from edge.policy.quality import encoder_quality, target_score
 from edge.policy.reasons import DETAILS, Detail
 from edge.policy.sites import Site
-from edge.policy.variant import CENTER, PLACEHOLDERS, Gravity, Variant
+from edge.policy.variant import AUTO, CENTER, PLACEHOLDERS, Gravity, Variant
 from wire.fields import media_type
 
 PIPELINE: Final = "2"
@@ -99,6 +99,8 @@ class RenderPlan(msgspec.Struct, frozen=True, kw_only=True):
     """"avif", "webp", "jpeg", "png", "gif", or one of PLACEHOLDERS."""
     quality: int = 0
     """The encoder's own number, already translated from JPEG's scale; 0 for png, gif and lossless."""
+    target: float = 0.0
+    """The score to bring the picture to, starting from quality; 0 is none."""
     lossless: bool = False
     """Exactly the source's pixels; where that is not asked, the encoder may still find it smaller."""
     animated: bool = False
@@ -188,7 +190,7 @@ def decide(asset: AssetFacts, variant: Variant, accept: AcceptClass, site: Site,
     reshapes = bool(
         size != (*asset.upright, *asset.upright) or variant.blur or (asset.has_alpha and variant.background)
     )
-    if format == asset.format and not reshapes and not (variant.quality and encoder_quality(format, variant.quality)):
+    if format == asset.format and not reshapes and not (variant.quality and encoder_quality(format, settings.quality)):
         return Stored(Detail.UNCHANGED if variant.changes else None, strip=True)
     if format is None or _is_too_large(size, frames, settings):
         return degraded(asset, variant, site, Detail.RESULT_TOO_LARGE)
@@ -203,7 +205,8 @@ def decide(asset: AssetFacts, variant: Variant, accept: AcceptClass, site: Site,
         background=_background(variant.background, size, format, asset.has_alpha),
         blur=variant.blur,
         format=format,
-        quality=0 if lossless else encoder_quality(format, variant.quality or settings.quality),
+        quality=0 if lossless else encoder_quality(format, max(variant.quality, 0) or settings.quality),
+        target=target_score(settings.quality) if _aims(variant, format, frames) else 0.0,
         lossless=lossless,
         animated=frames > 1,
         keep_profile=asset.has_profile and format != "gif" and accept != OWN,
@@ -250,6 +253,11 @@ def _keeps_gain_map(asset: AssetFacts, size: Geometry, variant: Variant) -> bool
     """Whether a rendering has an HDR screen's light only as long as it stays in the source's format."""
     resizes = size[:2] != asset.upright
     return asset.gain_map and resizes and not (size.crops or size.pads or variant.blur)
+
+
+def _aims(variant: Variant, format: str, frames: int) -> bool:
+    """Whether the quality is chosen for the picture; an animation is too long for that."""
+    return variant.quality == AUTO and frames == 1 and encoder_quality(format, 1) > 0
 
 
 def _offered(settings: Render) -> frozenset[str]:

@@ -25,6 +25,9 @@ _MATCHED: Final = (
     (95, 96, 90),
     (100, 100, 100),
 )
+# JPEG's number → the mean score (SSIMULACRA2) of those photographs.
+_SCORES: Final = ((1, 0), (20, 19), (40, 48), (60, 60), (70, 66), (80, 73), (90, 84), (95, 89), (100, 92))
+
 _COLUMN: Final = {"jpeg": 0, "webp": 1, "avif": 2}
 
 
@@ -32,8 +35,15 @@ def encoder_quality(format: str, quality: int) -> int:
     """The encoder's own number for a quality of 1–100 on JPEG's scale; 0 for formats that have none (png, gif)."""
     if format not in _COLUMN:
         return 0
-    column = _COLUMN[format]
-    at = min(bisect_right(_MATCHED, quality, key=lambda row: row[0]), len(_MATCHED) - 1)
-    lower, upper = _MATCHED[at - 1], _MATCHED[at]
-    share = (quality - lower[0]) / (upper[0] - lower[0])
-    return round(lower[column] + share * (upper[column] - lower[column]))
+    return round(_between(tuple((row[0], row[_COLUMN[format]]) for row in _MATCHED), quality))
+
+
+def target_score(quality: int) -> float:
+    """The score (SSIMULACRA2) that a picture of this quality on JPEG's scale has in the mean."""
+    return _between(_SCORES, quality)
+
+
+def _between(rows: tuple[tuple[int, float], ...], quality: int) -> float:
+    at = min(bisect_right(rows, quality, key=lambda row: row[0]), len(rows) - 1)
+    (below, low), (above, high) = rows[at - 1], rows[at]
+    return low + (quality - below) / (above - below) * (high - low)

@@ -20,6 +20,8 @@ CENTER: Final = (0.5, 0.5)
 OUTPUT_FORMATS: Final = ("avif", "webp", "jpeg", "png", "gif")
 PLACEHOLDERS: Final = ("blurhash", "thumbhash", "color")
 """Formats of a few characters of text, to be shown until the picture is there."""
+AUTO: Final = -1
+"""The quality that is chosen for each picture."""
 _MAX_BLUR = 100
 _ECHO = 100  # characters of a bad value that go back to the client
 
@@ -40,8 +42,8 @@ class Variant:
 
     width, height, blur: in pixels of the rendering, dpr already multiplied in; 0 is not given. fit: "contain",
     "cover", "fill" or "pad" ("inside" is another name of "contain"). format: "auto", "original" or one of
-    OUTPUT_FORMATS and PLACEHOLDERS. quality: 1–100 on JPEG's scale, 0 is auto. background: "rrggbb" or "rrggbbaa",
-    empty is none.
+    OUTPUT_FORMATS and PLACEHOLDERS. quality: 1–100 on JPEG's scale, AUTO, or 0 for not given. background: "rrggbb" or
+    "rrggbbaa", empty is none.
     """
 
     width: int = 0
@@ -74,7 +76,7 @@ class Variant:
             "format": "" if self.format == "auto" else self.format,
             "gravity": "" if self.gravity == CENTER else _gravity_text(self.gravity),
             "h": str(self.height or ""),
-            "quality": str(self.quality or ""),
+            "quality": "auto" if self.quality == AUTO else str(self.quality or ""),
             "w": str(self.width or ""),
         }
         return "&".join(f"{name}={text}" for name, text in given.items() if text)
@@ -141,7 +143,7 @@ def _gravity(text: str, _: int) -> Gravity | str:
 
 
 def _quality(text: str, _: int) -> int | None:
-    return 0 if text == "auto" else _whole(text, 100)
+    return AUTO if text == "auto" else _whole(text, 100)
 
 
 def _background(text: str, _: int) -> str | None:
@@ -207,9 +209,10 @@ GRAMMAR: tuple[Parameter, ...] = (
     ),
     Parameter(
         "quality",
-        "on JPEG's scale; the other formats are matched to it",
+        "on JPEG's scale; the other formats are matched to it. auto chooses the number for each picture, so that all "
+        "look alike",
         "a whole number from 1 to 100, or auto",
-        "auto",
+        "render.quality",
         "70",
         _quality,
     ),

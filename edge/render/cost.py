@@ -74,9 +74,10 @@ def milliseconds(facts: Facts, plan: RenderPlan) -> float:
     frame = round(facts.width * share), round(facts.height * share)
     frames = facts.pages if plan.animated else 1
     height = plan.resize_height if facts.orientation < 5 else plan.resize_width
+    encodings = 3 if plan.target else 1
     linear = linear_is_affordable([frame] * frames, height)
     passed = frame[0] * height * frames / 1e6 if linear else 0.0
-    return BASE_MS + _decode(facts).ms * source + LINEAR_MS * passed + _encode(plan).ms * result
+    return BASE_MS + _decode(facts).ms * source + LINEAR_MS * passed + encodings * _encode(plan).ms * result
 
 
 def memory(facts: Facts, plan: RenderPlan) -> int:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from edge.policy.plan import RenderPlan
-from edge.render import content, placeholders
+from edge.render import aim, content, placeholders
 from edge.render.facts import Facts
 
 Image = Any
@@ -140,7 +140,11 @@ def encode(image: Image, plan: RenderPlan, keep: list[str], source: Facts) -> by
     picture = Picture(pixels, pixels <= content.MOST_PIXELS and content.is_drawing(image, source), source)
     save = getattr(image, row.saver)
     flags = "|".join(keep) or "none"
-    body = bytes(save(keep=flags, **row.options(plan, picture)))
+    options = row.options(plan, picture)
+    if plan.target and "Q" in options:
+        body = aim.aimed(image, plan.quality, plan.target, lambda q: bytes(save(keep=flags, **(options | {"Q": q}))))
+    else:
+        body = bytes(save(keep=flags, **options))
     if plan.format == "webp" and not plan.lossless and picture.drawing and pixels <= LOSSLESS_PIXELS:
         exact = bytes(save(keep=flags, lossless=True, effort=2))
         return min(exact, body, key=len)

@@ -6,6 +6,7 @@ import itertools
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -180,6 +181,17 @@ def test_a_placeholder_is_made_of_few_pixels_and_of_the_part_that_is_asked_for()
     assert (square.width, square.height, square.resize_width, square.resize_height) == (32, 32, 43, 32)
     assert rendered(picture("gif", pages=9), "format=color", CHROME).animated is False
     assert rendered(picture("svg", width=64, height=64), "format=thumbhash", CHROME).width == 32
+
+
+def test_auto_quality_aims_at_what_the_usual_quality_looks_like() -> None:
+    plan = rendered(jpeg(), "w=100&quality=auto", CHROME)
+    usual = rendered(jpeg(), "w=100", CHROME)
+    assert plan == msgspec.structs.replace(usual, target=plan.target)
+    assert 60 < plan.target < 85
+    assert usual.target == 0
+    assert rendered(picture("gif", pages=4), "w=100&quality=auto", CHROME).target == 0
+    assert rendered(picture("png"), "w=100&quality=auto", CURL).target == 0
+    assert rendered(jpeg(), "quality=auto", CURL).format == "jpeg"
 
 
 # What cannot be rendered.
