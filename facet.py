@@ -9,25 +9,23 @@ import click
 
 from conf.errors import StartError
 
-_ROOMS = ("up.commands", "origin.commands", "edge.commands")
+_ROOMS = ("up", "edge", "origin")
 
 
 class _Facet(click.Group):
-    """Loads a room's commands only when the command line needs them."""
+    """Loads only the rooms that the command line needs: `facet edge …` never imports the origin."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        self._load()
+        self._load(*_ROOMS)
         return super().list_commands(ctx)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        self._load()
+        self._load(*((cmd_name,) if cmd_name in _ROOMS else _ROOMS))
         return super().get_command(ctx, cmd_name)
 
-    def _load(self) -> None:
-        if self.commands:
-            return
-        for room in _ROOMS:
-            for command in import_module(room).COMMANDS:
+    def _load(self, *rooms: str) -> None:
+        for room in rooms:
+            for command in import_module(f"{room}.commands").COMMANDS:
                 self.add_command(command)
 
 
