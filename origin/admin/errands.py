@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
-from typing import Any, TypeVar, cast
+from pathlib import Path
+from typing import Any, cast
 
 import msgspec
 
 from origin.admin import keys, wishes
+from origin.jobs.backup import backup, forget
 from origin.jobs.check import check
 from origin.jobs.collect import collect_once
 from origin.jobs.move import move
@@ -25,7 +27,6 @@ from origin.service.service import Service
 from origin.service.stores import BareStores
 
 JSON = dict[str, Any]
-W = TypeVar("W", bound=msgspec.Struct)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,18 @@ async def _set_quota(stores: BareStores, wish: wishes.Quota, _: Tell) -> JSON:
     return await Quotas(stores).set(wish.bucket, objects=wish.objects, size=wish.bytes)
 
 
+async def _back_up(stores: BareStores, wish: wishes.Backup, tell: Tell) -> JSON:
+    return cast(JSON, msgspec.to_builtins(await backup(stores, Path(wish.folder), wish.name, tell=tell)))
+
+
+async def _list_backups(stores: BareStores, _: wishes.Nothing, __: Tell) -> list[JSON]:
+    return [asdict(row) for row in await stores.read(lambda tables: tables.backups.all())]
+
+
+async def _forget_backup(stores: BareStores, wish: wishes.BackupName, _: Tell) -> JSON:
+    return await forget(stores, wish.name)
+
+
 ERRANDS: dict[str, Errand] = {
     "key-add": Errand(wishes.Key, full=keys.add),
     "key-list": Errand(wishes.Nothing, full=keys.list_all),
@@ -96,6 +109,9 @@ ERRANDS: dict[str, Errand] = {
     "keyring-add": Errand(wishes.MasterKey, full=_add_master_key),
     "keyring-rotate": Errand(wishes.Nothing, full=_rotate),
     "keyring-retire": Errand(wishes.MasterKey, full=_retire_master_key),
+    "backup": Errand(wishes.Backup, bare=_back_up),
+    "backup-list": Errand(wishes.Nothing, bare=_list_backups),
+    "backup-forget": Errand(wishes.BackupName, bare=_forget_backup),
     "quota-get": Errand(wishes.Bucket, bare=_get_quota),
     "quota-set": Errand(wishes.Quota, bare=_set_quota),
 }

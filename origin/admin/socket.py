@@ -15,6 +15,7 @@ import msgspec
 import orjson
 from aiohttp import web
 
+from conf.errors import StartError
 from conf.sockets import unix_address
 from origin.admin.errands import ERRANDS, Errand
 from origin.jobs.progress import Progress
@@ -81,6 +82,8 @@ class AdminSocket:
             return {"answer": await errand.run(self._service, wish, tell)}
         except ServiceError as error:
             return {"error": error.code, "message": error.message}
+        except StartError as error:
+            return {"error": "InvalidRequest", "message": str(error)}
         except msgspec.MsgspecError as error:
             return {"error": "InvalidArgument", "message": str(error)}
 

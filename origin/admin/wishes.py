@@ -66,3 +66,16 @@ class Quota(_Wish):
     bucket: str
     objects: Count | None = None
     bytes: Count | None = None
+
+
+class Backup(_Wish):
+    """`facet backup`; `folder` is absolute, as the server may have another present folder than the command."""
+
+    folder: str
+    name: str | None = None
+
+
+class BackupName(_Wish):
+    """A backup, by its name."""
+
+    name: str

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from origin.catalog.rows import (
@@ -323,6 +324,13 @@ class Catalog(Protocol):
 
     def read(self, function: Callable[[Tables], T]) -> T:
         """Run in one snapshot, in the calling thread."""
+
+    def snapshot(self, target: Path, after: int, body: Callable[[int, bytes], None]) -> None:
+        """Copy everything, as of one moment, to the new file `target`, in the calling thread; blocks for long.
+
+        Inline bodies are left out; `body(manifest, sealed)` gets those of manifests numbered over `after`, in order.
+        A body never changes and a manifest's number is never used again. Raises CatalogError.
+        """
 
     def on_commit(self, listener: Callable[[int, int], None]) -> None:
         """Call `listener(newest position, last mutation)` in the writer's thread after each durable commit."""

@@ -5,7 +5,7 @@ The rule of this file: what is said here is counted from the rows themselves, ne
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -95,8 +95,8 @@ class BackupRow:
 class Upkeep(Protocol):
     """Blobs and references as jobs see them."""
 
-    def totals(self) -> Totals:
-        """Of blobs that are not dead."""
+    def totals(self, after: int = 0) -> Totals:
+        """Of blobs that are not dead, with numbers over `after`."""
 
     def blob(self, number: int) -> BlobRow | None: ...
 
@@ -106,14 +106,14 @@ class Upkeep(Protocol):
     def last_blob(self) -> int:
         """The highest number that a blob has, 0 without any."""
 
+    def last_manifest(self) -> int:
+        """The highest number that any manifest ever had."""
+
     def known(self, ids: Collection[bytes]) -> frozenset[bytes]:
         """Those of the ids that are a blob's, dead ones included, or pending."""
 
-    def due(self, before: float, last: int, limit: int) -> list[BlobRow]:
-        """Blobs up to number `last` that were not verified since `before`, the longest unverified first."""
-
-    def due_totals(self, before: float, last: int) -> Totals:
-        """All that `due` would give without a limit."""
+    def due(self, before: float, limit: int) -> list[BlobRow]:
+        """Blobs that were not verified since `before`, the longest unverified first."""
 
     def verified(self, number: int, blob_id: bytes, at: float, *, good: bool) -> bool:
         """Note what a look at the blob's file found; False where the blob has another file by now."""
@@ -167,26 +167,3 @@ class Backups(Protocol):
         """Add it, or replace the one of that name."""
 
     def remove(self, name: str) -> bool: ...
-
-
-class SnapshotSink(Protocol):
-    """Where a snapshot puts the inline bodies that it does not hold itself."""
-
-    def body(self, manifest: int, sealed: bytes) -> None:
-        """One inline body; they come in the order of their manifests' numbers."""
-
-
-class Snapshots(Protocol):
-    """Copies of the whole catalog, as of one moment."""
-
-    def take(self, after: int, sink: SnapshotSink) -> None:
-        """Copy everything but inline bodies, and hand those of manifests numbered over `after` to the sink.
-
-        A body never changes, and a manifest's number is never used again.
-        """
-
-    def fill(self, bodies: Iterable[tuple[int, bytes]]) -> None:
-        """Put inline bodies back; those of manifests that are not there are left out."""
-
-    def unfilled(self) -> Iterator[int]:
-        """The manifests whose inline bodies are not there yet."""

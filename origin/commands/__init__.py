@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from origin.commands.backup import backup, backups, restore
 from origin.commands.blobs import blobs
 from origin.commands.bucket import bucket
 from origin.commands.key import key
@@ -11,4 +12,4 @@ from origin.commands.keyring import keyring
 from origin.commands.serve import origin
 from origin.commands.upkeep import fsck, gc, scrub
 
-COMMANDS: list[click.Command] = [origin, key, keyring, bucket, blobs, gc, fsck, scrub]
+COMMANDS: list[click.Command] = [origin, key, keyring, bucket, blobs, gc, fsck, scrub, backup, backups, restore]

@@ -2,7 +2,8 @@
 
 The rules of this file: no key is needed, so a scrub runs where the master key is not. What is found bad is flagged in
 the catalog: nothing joins it any more, and the next upload of the same bytes heals it. What is found good loses its
-flag. Every blob has the time of its last verification, so a scrub that was interrupted goes on where it stopped.
+flag. Every blob has the time of its last verification. How far a scrub is, is noted together with what it found, so one
+that was interrupted goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ NAMED = 1000
 """The most damaged objects that a report names."""
 IDLE = 60.0
 """How long the background scrub rests when nothing is due, in seconds."""
-_BEGUN = "scrub begun"
+_AT = "scrub at"
+"""The last blob that an unfinished scrub has looked at; empty where the last one was finished."""
 
 _log = structlog.get_logger()
 
@@ -73,28 +75,27 @@ async def scrub(stores: BareStores, *, rate: int, restart: bool = False, tell: T
 
     One that was interrupted is resumed, unless `restart`. Raises ServiceError where a store fails.
     """
-    begun, last, resumed = await stores.write(partial(_begin, now=stores.clock(), restart=restart))
-    done = Scrubbed(resumed=resumed)
-    totals = await stores.read(lambda tables: tables.upkeep.due_totals(begun, last))
+    at, last = await stores.write(partial(_begin, restart=restart))
+    done = Scrubbed(resumed=at > 0)
+    total = (await stores.read(lambda tables: tables.upkeep.totals(at))).stored
     pace = Pace(rate)
-    while blobs := await stores.read(lambda tables: tables.upkeep.due(begun, last, BATCH)):
+    while blobs := await stores.read(partial(_next, after=at, last=last)):
         for blob in blobs:
-            await _verify(stores, blob, pace, done)
-            tell(Progress("scrub", done.bytes, max(totals.stored, done.bytes), "bytes"))
-    await stores.write(lambda tables: tables.meta.set(_BEGUN, b""))
+            at = blob.number
+            await _verify(stores, blob, pace, done, at)
+            tell(Progress("scrub", done.bytes, max(total, done.bytes), "bytes"))
+    await stores.write(lambda tables: tables.meta.set(_AT, b""))
     done.flagged, done.objects = await stores.read(flagged_objects)
     return done
 
 
-def _begin(tables: Tables, now: float, restart: bool) -> tuple[float, int, bool]:
-    """When this scrub began, the last blob it looks at, and whether it was interrupted."""
-    running = tables.meta.get(_BEGUN)
-    if running and not restart:
-        begun, last = running.split()
-        return float(begun), int(last), True
-    last_blob = tables.upkeep.last_blob()
-    tables.meta.set(_BEGUN, f"{now!r} {last_blob}".encode())
-    return now, last_blob, False
+def _begin(tables: Tables, restart: bool) -> tuple[int, int]:
+    """The blob to go on after, 0 for a new scrub, and the last one to look at."""
+    return 0 if restart else int(tables.meta.get(_AT) or 0), tables.upkeep.last_blob()
+
+
+def _next(tables: Tables, after: int, last: int) -> list[BlobRow]:
+    return [blob for blob in tables.upkeep.blobs(after, BATCH) if blob.number <= last]
 
 
 def flagged_objects(tables: Tables) -> tuple[int, list[tuple[str, str, str]]]:
@@ -104,7 +105,8 @@ def flagged_objects(tables: Tables) -> tuple[int, list[tuple[str, str, str]]]:
     return flagged, [(one.bucket, one.key.decode(), one.version_id) for one in found]
 
 
-async def _verify(stores: BareStores, blob: BlobRow, pace: Pace, done: Scrubbed) -> None:
+async def _verify(stores: BareStores, blob: BlobRow, pace: Pace, done: Scrubbed, at: int | None = None) -> None:
+    """Look at one blob and note what was found; `at` is how far the scrub is then."""
     reason: str | None = None
     try:
         async for piece in stored_bytes(stores, blob):
@@ -113,8 +115,14 @@ async def _verify(stores: BareStores, blob: BlobRow, pace: Pace, done: Scrubbed)
     except DamagedBlob as error:
         reason = error.reason
     now = stores.clock()
+
+    def note(tables: Tables) -> bool:
+        if at is not None:
+            tables.meta.set(_AT, str(at).encode())
+        return tables.upkeep.verified(blob.number, blob.id, now, good=reason is None)
+
     # A blob that was removed or healed meanwhile has no such row any more, and says nothing.
-    noted = await stores.write(lambda tables: tables.upkeep.verified(blob.number, blob.id, now, good=reason is None))
+    noted = await stores.write(note)
     done.blobs += 1
     if reason is not None and noted:
         done.damaged.append((blob.id.hex(), reason))
@@ -127,9 +135,7 @@ async def run(stores: BareStores, *, rate: int, every: float) -> None:
     while rate:
         done = Scrubbed()
         try:
-            last = await stores.read(lambda tables: tables.upkeep.last_blob())
-            before = stores.clock() - every
-            for blob in await stores.read(partial(_due, before=before, last=last)):
+            for blob in await stores.read(partial(_due, before=stores.clock() - every)):
                 await _verify(stores, blob, pace, done)
         except ServiceError as error:
             _log.warning("scrub failed", reason=str(error.__cause__ or error))
@@ -138,5 +144,5 @@ async def run(stores: BareStores, *, rate: int, every: float) -> None:
             await asyncio.sleep(IDLE)
 
 
-def _due(tables: Tables, before: float, last: int) -> list[BlobRow]:
-    return tables.upkeep.due(before, last, BATCH)
+def _due(tables: Tables, before: float) -> list[BlobRow]:
+    return tables.upkeep.due(before, BATCH)

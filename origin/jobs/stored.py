@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 from blake3 import blake3
 
-from origin.blobs.contract import BlobMissing, BlobReader, BlobUnreadable
+from origin.blobs.contract import BlobMissing, BlobReader, BlobStore, BlobUnreadable
 from origin.catalog.rows import BlobRow
 from origin.service.stores import BareStores
 
@@ -30,7 +30,7 @@ async def stored_bytes(stores: BareStores, blob: BlobRow) -> AsyncIterator[bytes
     if length != blob.stored:
         raise DamagedBlob(_length_reason(blob, length))
     checksum = blake3()
-    reader = await stores.working(lambda: _open(stores, blob))
+    reader = await stores.working(lambda: _open(stores.blobs, blob))
     try:
         for offset in range(0, blob.stored, PIECE):
             piece = await stores.working(lambda offset=offset: _read(reader, offset, checksum))  # type: ignore[misc]
@@ -53,9 +53,9 @@ def length_reason(stores: BareStores, blob: BlobRow) -> str | None:
     return None if length == blob.stored else _length_reason(blob, length)
 
 
-def _open(stores: BareStores, blob: BlobRow) -> BlobReader:
+def _open(blobs: BlobStore, blob: BlobRow) -> BlobReader:
     try:
-        return stores.blobs.open(blob.id)
+        return blobs.open(blob.id)
     except BlobMissing as error:
         raise DamagedBlob("missing") from error
 
@@ -67,3 +67,34 @@ def _read(reader: BlobReader, offset: int, checksum: blake3) -> bytes:
         raise DamagedBlob("unreadable") from error
     checksum.update(piece)
     return piece
+
+
+def copy_blob(source: BlobStore, target: BlobStore, blob: BlobRow) -> bool:
+    """Copy a blob's stored bytes, checked, where `target` has them not yet; returns whether. Blocks.
+
+    The name is durable only after `target.settle`. Raises DamagedBlob, BlobError.
+    """
+    there = target.length(blob.id)
+    if there == blob.stored:
+        return False
+    if there is not None:
+        target.quarantine(blob.id.hex())
+    length = source.length(blob.id)
+    if length != blob.stored:
+        raise DamagedBlob(_length_reason(blob, length))
+    checksum = blake3()
+    reader = _open(source, blob)
+    try:
+        writer = target.create(blob.id)
+        try:
+            for offset in range(0, blob.stored, PIECE):
+                writer.write(_read(reader, offset, checksum))
+            if checksum.digest() != blob.checksum:
+                raise DamagedBlob("changed")
+            writer.sync()
+            writer.link()
+        finally:
+            writer.close()
+    finally:
+        reader.close()
+    return True

@@ -29,9 +29,9 @@ def make_folder(path: Path, setting: str) -> None:
 
 
 class FolderLock:
-    """The lock of a data folder, held while this is open. Raises StartError where another process holds it."""
+    """The lock of a folder, held while this is open. Raises StartError where another process holds it, with `who`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, who: str = "another origin process") -> None:
         try:
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -40,7 +40,7 @@ class FolderLock:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             os.close(self._descriptor)
-            raise StartError(f"{path.parent} (data) is in use by another origin process") from error
+            raise StartError(f"{path.parent} (data) is in use by {who}") from error
 
     def close(self) -> None:
         """Release the lock. The file stays: removing it would let two processes hold two locks."""

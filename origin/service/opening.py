@@ -43,7 +43,7 @@ def open_stores(settings: Settings, clock: Callable[[], float], observe: Observe
         ring = master_keys(settings, path, KeyRing({f"{day}-{os.urandom(4).hex()}": os.urandom(KEY_BYTES)}))
         with _catalog(path, settings) as catalog:
             keys, epoch, log = _begin(settings, catalog, ring)
-            blobs = _open_blobs(path.parent, settings)
+            blobs = blob_store(path.parent, settings)
             stores = Stores(settings, catalog, blobs, ring, keys, epoch=epoch, clock=clock, observe=observe)
             return lock, stores, log
 
@@ -57,7 +57,7 @@ def open_bare(settings: Settings, clock: Callable[[], float] = time.time) -> tup
             epoch = catalog.write(_next_epoch).result()
         except CatalogError as error:
             raise _unwritable(settings, error) from error
-        return lock, BareStores(settings, catalog, _open_blobs(path.parent, settings), epoch=epoch, clock=clock)
+        return lock, BareStores(settings, catalog, blob_store(path.parent, settings), epoch=epoch, clock=clock)
 
 
 @contextmanager
@@ -88,7 +88,8 @@ def _catalog(path: Path, settings: Settings) -> Iterator[SqliteCatalog]:
         raise
 
 
-def _open_blobs(folder: Path, settings: Settings) -> BlobStore:
+def blob_store(folder: Path, settings: Settings) -> BlobStore:
+    """The store of bytes that the settings name. Raises StartError."""
     try:
         return open_blobs(settings, folder)
     except OSError as error:

@@ -20,14 +20,9 @@ from typing import TypeVar
 import apsw
 
 from origin.catalog.contract import CatalogBroken, CatalogBusy, CatalogError, CatalogFull, CatalogReadOnly, Tables
-from origin.catalog.sqlite.accounts import Backups, Quotas
-from origin.catalog.sqlite.buckets import Buckets, Events
-from origin.catalog.sqlite.content import Blobs, Manifests
-from origin.catalog.sqlite.owners import Meta, Owners
 from origin.catalog.sqlite.schema import migrate
-from origin.catalog.sqlite.upkeep import Upkeep
-from origin.catalog.sqlite.uploads import Uploads
-from origin.catalog.sqlite.versions import Versions
+from origin.catalog.sqlite.snapshot import take
+from origin.catalog.sqlite.tables import SqliteTables
 from origin.catalog.writer import Listener, Writer
 
 T = TypeVar("T")
@@ -36,23 +31,6 @@ WRITER_CACHE_KIB = 32 * 1024
 READER_CACHE_KIB = 4 * 1024
 CHECKPOINT_PAGES = 4000
 """Pages of the log between checkpoints (16 MB): a checkpoint costs two syncs, so it should serve many commits."""
-
-
-class SqliteTables:
-    """contract.Tables over one connection."""
-
-    def __init__(self, connection: apsw.Connection) -> None:
-        self.meta = Meta(connection)
-        self.owners = Owners(connection)
-        self.buckets = Buckets(connection)
-        self.versions = Versions(connection)
-        self.manifests = Manifests(connection)
-        self.blobs = Blobs(connection)
-        self.uploads = Uploads(connection)
-        self.events = Events(connection)
-        self.upkeep = Upkeep(connection)
-        self.quotas = Quotas(connection)
-        self.backups = Backups(connection)
 
 
 def _failed_write(error: apsw.Error) -> bool:
@@ -159,6 +137,12 @@ class SqliteCatalog:
 
     def write(self, function: Callable[[Tables], T]) -> Future[T]:
         return self._writer.submit(function)
+
+    def snapshot(self, target: Path, after: int, body: Callable[[int, bytes], None]) -> None:
+        try:
+            take(self._path, target, after, body)
+        except apsw.Error as error:
+            raise _translated(None, error) from error
 
     def on_commit(self, listener: Listener) -> None:
         self._writer.on_commit(listener)

@@ -10,8 +10,6 @@ from origin.catalog.sqlite.content import BLOBS, blob_row
 from origin.catalog.sqlite.sql import Table
 from origin.catalog.upkeep import Miscount, Misuse, NamedVersion, Recount, Totals
 
-_DUE = "WHERE b.state < 2 AND ifnull(b.verified_at, 0) < ? AND b.number <= ? "
-
 # Who refers to a manifest: versions, uploads that became one, parts that no such manifest took over, and the manifests
 # that parts became.
 _CLAIMS = """
@@ -81,11 +79,8 @@ _WRAPPING = """
 class Upkeep(Table):
     """upkeep.Upkeep."""
 
-    def totals(self) -> Totals:
-        return self._totals("WHERE b.state < 2")
-
-    def _totals(self, where: str, values: tuple[Any, ...] = ()) -> Totals:
-        row = self._one(f"SELECT count(*), ifnull(sum(b.stored), 0) FROM blobs b {where}", values)  # noqa: S608
+    def totals(self, after: int = 0) -> Totals:
+        row = self._one("SELECT count(*), ifnull(sum(stored), 0) FROM blobs WHERE state < 2 AND number > ?", (after,))
         assert row is not None
         return Totals(*row)
 
@@ -101,15 +96,18 @@ class Upkeep(Table):
     def last_blob(self) -> int:
         return int(self._value("SELECT ifnull(max(number), 0) FROM blobs"))
 
+    def last_manifest(self) -> int:
+        return int(self._value("SELECT seq FROM sqlite_sequence WHERE name = 'manifests'") or 0)
+
     def known(self, ids: Collection[bytes]) -> frozenset[bytes]:
         known = "SELECT 1 FROM blobs WHERE id = ?1 UNION ALL SELECT 1 FROM pending WHERE id = ?1"
         return frozenset(blob_id for blob_id in ids if self._value(known, (blob_id,)) is not None)
 
-    def due(self, before: float, last: int, limit: int) -> list[BlobRow]:
-        return self._blobs(_DUE + "ORDER BY ifnull(b.verified_at, 0) LIMIT ?", (before, last, limit))
-
-    def due_totals(self, before: float, last: int) -> Totals:
-        return self._totals(_DUE, (before, last))
+    def due(self, before: float, limit: int) -> list[BlobRow]:
+        return self._blobs(
+            "WHERE b.state < 2 AND ifnull(b.verified_at, 0) < ? ORDER BY ifnull(b.verified_at, 0) LIMIT ?",
+            (before, limit),
+        )
 
     def verified(self, number: int, blob_id: bytes, at: float, *, good: bool) -> bool:
         noted = self._value(
