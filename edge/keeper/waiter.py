@@ -12,7 +12,7 @@ from typing import Protocol
 
 import msgspec
 
-from edge.cache.entry import AssetRecord, BodyRef, ChoiceRecord
+from edge.cache.entry import AssetRecord, BodyRef, ChoiceRecord, Representation
 from edge.keeper import link
 from edge.keeper.answer import Answer
 from edge.keeper.fill import Lines, Opening, SourceFlight, Unshared
@@ -21,7 +21,8 @@ from edge.keeper.rooms import Present, Rooms
 from edge.keeper.selection import Selection, Unmade, Unprobed, Wish, carry_out, facts_of, select, stored_key
 from edge.keeper.trouble import NoRoom, SourceGone
 from edge.policy.demand import NONE, demand
-from edge.policy.plan import AssetFacts, Plan, Refused, decide, degraded, renderable, untouched, yielded
+from edge.policy.nearest import nearest
+from edge.policy.plan import AssetFacts, Plan, Refused, RenderPlan, decide, degraded, renderable, untouched, yielded
 from edge.policy.reasons import CacheStatus, Detail, Forward
 from edge.policy.validation import CONDITIONAL
 from edge.render.errors import RenderError
@@ -32,6 +33,10 @@ _RETRY_AFTER = 1  # seconds
 _OF_THE_SOURCE = frozenset(
     {Detail.UNREADABLE, Detail.DAMAGED, Detail.TOO_LARGE, Detail.TOO_MANY_PIXELS, Detail.TOO_MANY_FRAMES}
 )  # what a rendering finds out about its source, whatever the plan
+
+
+_OF_THE_MOMENT = frozenset({Detail.QUEUE_FULL, Detail.TIMED_OUT, Detail.CRASHED})
+"""What a rendering may be spared another time: a stored one of another size stands in."""
 
 
 class NotGiven(Exception):
@@ -273,7 +278,15 @@ class Waiter:
         """What answers instead of a rendering that cannot be had."""
         if unmade.plan is None:
             return Answer(asset, reason=reason, degraded=True)
+        if reason in _OF_THE_MOMENT and (near := self._nearest(asset, unmade.plan)) is not None:
+            return Answer(asset, near, reason, degraded=True)
         return self._carry_out(asset, degraded(facts_of(asset), self._wish.variant, self._site, reason))
+
+    def _nearest(self, asset: AssetRecord, wanted: RenderPlan) -> Representation | None:
+        """A stored rendering that will do for the moment."""
+        stored = {made.plan: made for made in self._rooms.records.representations(asset.source_id)}
+        near = nearest(wanted, stored)
+        return stored[near] if near is not None and self._present.has(stored[near].body) else None
 
     def _carry_out(self, asset: AssetRecord, plan: Plan) -> Answer | Refused | Unmade:
         return carry_out(self._present, asset, plan)

@@ -117,6 +117,14 @@ class RenderPlan(msgspec.Struct, frozen=True, kw_only=True):
         """
         return PIPELINE + msgspec.json.encode(self).decode()
 
+    @classmethod
+    def parsed(cls, text: str) -> RenderPlan | None:
+        """The plan of a canonical text; None for one of another PIPELINE, and for what is no plan."""
+        try:
+            return msgspec.json.decode(text.removeprefix(PIPELINE), type=cls) if text.startswith(PIPELINE) else None
+        except msgspec.DecodeError:
+            return None
+
 
 @dataclass(frozen=True, slots=True)
 class Stored:
