@@ -11,7 +11,7 @@ KILLS ?= 1000
 CUTS ?= 10000
 CHANGES ?= 100000
 SECONDS ?= 0
-PROGRAMS := nginx curl chromium
+PROGRAMS := nginx curl chromium gcc
 
 export PATH := $(PATH):/usr/sbin:/sbin
 PY := $(VENV)/bin/python
@@ -63,7 +63,7 @@ $(VENV)/.test: requirements-dev.lock $(VENV)/.run
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	    || { echo "Facet needs Python 3.11 or newer; name one with: make PYTHON=python3.11 ..." >&2; exit 1; }
-	@$(PYTHON) -m venv $(VENV) 2>/dev/null || { \
+	@$(PYTHON) -m venv $(VENV) 2>/dev/null || { rm -rf $(VENV); \
 	    if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	        apt-get update -qq && apt-get install -y -qq python3-venv >/dev/null && $(PYTHON) -m venv $(VENV); \
 	    else echo "Python's venv module is missing; install it with: sudo apt-get install python3-venv" >&2; exit 1; fi; }
@@ -74,5 +74,5 @@ programs:
 	if [ -n "$$missing" ]; then \
 	    if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	        echo "Installing$$missing ..."; apt-get update -qq; \
-	        RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	        RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing libc6-dev >/dev/null; \
 	    else echo "Not installed:$$missing. Tests that need them are skipped; sudo apt-get install$$missing" >&2; fi; fi

@@ -22,7 +22,6 @@ from tests.edge.dialogue.client import Answer
 from tests.edge.dialogue.origin import Origin
 
 PATIENCE = 30.0
-_EDGE_ALONE = "from edge.commands import edge; edge(prog_name='facet edge')"  # without the origin's code
 CHROME = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"
 SAFARI = (
     "image/webp,image/avif,image/jxl,image/heic,image/heic-sequence,video/*;q=0.8,image/png,image/svg+xml,image/*;q=0.8"
@@ -39,7 +38,7 @@ class Process:
         environment |= {"FACET_SETTINGS_JSON": settings.model_dump_json(), "FACET_READY_FD": str(writer)}
         with log.open("ab") as stderr:
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _EDGE_ALONE, *arguments],
+                [sys.executable, "-m", "facet", "edge", *arguments],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stderr=stderr,
