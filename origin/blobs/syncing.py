@@ -38,12 +38,18 @@ def make_folders(path: Path) -> None:
 
 
 def write_new(path: Path, content: bytes) -> None:
-    """Write a file that does not exist yet, mode 0600, durably with its name. Raises OSError."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    """Write a file that does not exist yet, mode 0600, durably: it has its name with all its bytes, or not at all.
+
+    Raises OSError.
+    """
+    draft = path.with_name(f".{path.name}.new")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
         file.flush()
         sync_data(descriptor)
+    path.hardlink_to(draft)
+    draft.unlink()
     sync_folder(path.parent)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import apsw
 from blake3 import blake3
 
+from conf.errors import StartError
 from conf.schema import Settings
 from origin.jobs.check import check
 from origin.jobs.collect import collect_once
@@ -31,7 +32,10 @@ ROUNDS = 3
 async def examine(data: Path, access_key: str, journal: Journal) -> list[str]:
     """Everything that is wrong with the folder; it is collected on the way."""
     mine = settings(data, grace=0)
-    service = await Service.open(mine)
+    try:
+        service = await Service.open(mine)
+    except StartError as error:
+        return [f"the folder cannot be opened: {error}"]
     try:
         problems = [problem async for problem in _contents(service, access_key, journal)]
         now = service.stores.clock()

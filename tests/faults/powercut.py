@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from tests.faults.examine import examine
-from tests.faults.replay import Disk, Operation, marks, parse
+from tests.faults.replay import Disk, Kind, Operation, marks, parse
 from tests.faults.sharing import KEY
 from tests.faults.traffic import Journal
 
@@ -70,8 +70,12 @@ def journal_of(operations: list[Operation]) -> Journal:
 
 
 async def cut(operations: list[Operation], chance: random.Random, folder: Path) -> list[str]:
-    """Cut the power somewhere and open what is left in `folder`; returns what is wrong."""
-    prefix = operations[: chance.randint(0, len(operations))]
+    """Cut the power somewhere and open what is left in `folder`; returns what is wrong.
+
+    One cut of four is in the first start.
+    """
+    started = next(index for index, operation in enumerate(operations) if operation.kind is Kind.MARK)
+    prefix = operations[: chance.randint(0, started if chance.random() < 0.25 else len(operations))]
     disk = Disk(prefix, chance, loss=chance.choice(LOSSES), torn=chance.choice((0.0, 0.5)))
     disk.restore(folder)
     try:
