@@ -100,7 +100,9 @@ def _curve_at_half(tag: bytes) -> float:
     gamma, a, b = (*(number / 65536 for number in struct.unpack_from(">i", tag, 12)), 1.0, 0.0)
     if struct.unpack_from(">H", tag, 8)[0] > 0:
         a, b = (number / 65536 for number in struct.unpack_from(">ii", tag, 16))
-    return float((a * 0.5 + b) ** gamma)
+    if not 0 < gamma < 10:
+        return 0.0
+    return float(max(0.0, a * 0.5 + b) ** gamma)
 
 
 def profile_of(image: Image) -> Profile:

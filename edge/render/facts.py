@@ -93,7 +93,8 @@ def _read(kind: Kind, data: Bytes) -> Facts:
         palette=bool(field(image, "palette", 0)) or kind.name == "gif",
         colour_bits=int(field(image, "bits-per-sample", 8)),
         gain_map=kind.name == "jpeg" and gain_map.is_announced(data),
-        interlaced=bool(field(image, "jpeg-multiscan", 0)) or bool(field(image, "interlaced", 0)),
+        interlaced=kind.name in ("jpeg", "png")
+        and bool(field(image, "jpeg-multiscan", 0) or field(image, "interlaced", 0)),
         renderable=kind.name != "png" or frames == 1,
     )
 

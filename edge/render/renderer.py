@@ -71,8 +71,8 @@ def perform(job: Job, limits: Limits) -> tuple[Answer, bytes]:
         return Answer(error=error.reason, message=str(error)[:500]), b""
     except MemoryError:
         return Answer(error=TooLarge.reason, message="out of memory"), b""
-    except OSError as error:
-        return Answer(error=Crashed.reason, message=str(error)), b""
+    except Exception as error:  # a picture that confuses us costs its own request, not the process
+        return Answer(error=Crashed.reason, message=f"{type(error).__name__}: {error}"[:500]), b""
 
 
 def _dispatch(job: Job, source: Bytes, limits: Limits) -> tuple[Answer, bytes]:

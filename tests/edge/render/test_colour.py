@@ -120,6 +120,21 @@ def test_a_broken_profile_counts_as_none(rubbish: bytes) -> None:
     assert close(oracle.pixels_of(steps.render(source, plan(16, 16), LIMITS)), (200, 100, 50), 1)
 
 
+@pytest.mark.parametrize(
+    ("gamma", "slope", "offset"), [(-2.0, 1.0, 0.0), (2.4, -1.0, 0.0), (30_000.0, 9.0, 9.0), (0, 0, 0)]
+)
+def test_an_absurd_curve_is_no_srgb_and_no_crash(gamma: float, slope: float, offset: float) -> None:
+    numbers = struct.pack(">iii", *(round(value * 65536) for value in (gamma, slope, offset)))
+    curve = b"para\0\0\0\0" + struct.pack(">HH", 1, 0) + numbers
+    tags = {
+        b"rXYZ": xyz(0.4361, 0.2225, 0.0139),
+        b"gXYZ": xyz(0.3851, 0.7169, 0.0971),
+        b"bXYZ": xyz(0.1431, 0.0606, 0.7141),
+    }
+    profile = made_profile(b"RGB ", tags | {b"rTRC": curve, b"gTRC": curve, b"bTRC": curve})
+    assert colour.read_profile(profile) is colour.Profile.RGB
+
+
 def test_a_jpeg_with_a_broken_profile_is_still_a_picture() -> None:
     source = tagged((200, 100, 50), b"\0" * 300).jpegsave_buffer(Q=95, keep="all")
     assert close(oracle.pixels_of(steps.render(source, plan(16, 16), LIMITS)), (200, 100, 50), 3)
