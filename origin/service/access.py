@@ -3,41 +3,48 @@
 The rules of this file, in the order they are asked:
 
 1. An operation that is not supported is refused whoever asks.
-2. A key acts within its bucket scope and permissions, on buckets of its own owner. ADMIN includes the others;
-   CREATE_ONLY writes keys that do not exist, and deletes below its own prefixes.
-3. Everybody else, an edge key included, may do what canned ACLs give to all: a public-read bucket may be listed, a
-   public-read object may be read. One does not imply the other
-   (https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html#canned-acl).
-4. Who may not list a bucket does not learn whether a key exists: AccessDenied instead of NoSuchKey
+2. A key acts within its bucket scope, its permissions and its own policy, if it has one: each only narrows the others.
+   ADMIN includes the other permissions; CREATE_ONLY writes keys that do not exist, and deletes below its own prefixes.
+3. An explicit deny of the bucket's policy refuses. Its owner, as ADMIN, may still mend the policy itself.
+4. The owner of a bucket may do everything to it, and to the objects that are theirs.
+5. Everybody else, an edge key included, may do what the bucket's policy or an ACL gives them; what public access block
+   and object ownership take away is not given (exposure.py).
+6. Who may not list a bucket does not learn whether a key exists: AccessDenied instead of NoSuchKey
    (https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html, "Permissions").
+
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/how-s3-evaluates-access-control.html
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from origin.catalog.contract import Tables
-from origin.catalog.rows import BucketRow, VersionRow
+from origin.catalog.rows import BucketRow, OwnerRow, VersionRow
+from origin.service.acl import grants, read_acl
+from origin.service.actions import OF_THE_LIST, OF_THE_VERSION, action, bucket_grant, object_grant
+from origin.service.exposure import Ownership, owner_of_version, ownership, public_access
 from origin.service.model import Caller, Key, Permission, ServiceError
-from origin.service.operations import Level, Operation
+from origin.service.operations import Operation
 from origin.service.operations import operation as operation_named
+from origin.service.policy import (
+    ARN,
+    Effect,
+    Outcome,
+    Principal,
+    Request,
+    read_bucket_policy,
+    read_key_policy,
+)
 from origin.service.stores import Stores
 
-PRIVATE = "private"
-PUBLIC_READ = "public-read"
-
-# Object ACLs that name the bucket's owner grant nothing new where every object belongs to that owner.
-_OBJECT_ACLS = {
-    PRIVATE: PRIVATE,
-    PUBLIC_READ: PUBLIC_READ,
-    "bucket-owner-read": PRIVATE,
-    "bucket-owner-full-control": PRIVATE,
-}
-_BUCKET_ACLS = {PRIVATE: PRIVATE, PUBLIC_READ: PUBLIC_READ}
-_OTHER_ACLS = frozenset(
-    {"public-read-write", "authenticated-read", "aws-exec-read", "log-delivery-write", *_OBJECT_ACLS}
-)
-
-_LISTS = frozenset({"ListObjects", "ListObjectsV2", "HeadBucket", "ListMultipartUploads"})
-_READS = frozenset({"GetObject", "HeadObject", "GetObjectAttributes"})
+POLICY = "policy"
+_MENDING = frozenset({"GetBucketPolicy", "PutBucketPolicy", "DeleteBucketPolicy"})
+_SILENT = Outcome(Effect.NONE)
+VERSION_KEY = "s3:versionid"
+"""The condition key that is there where the client names a version."""
+TAG_KEY = "s3:existingobjecttag/"
+"""Before the name of a tag of the version: its condition key."""
 
 
 def denied() -> ServiceError:
@@ -55,14 +62,12 @@ def no_such_key(key: str) -> ServiceError:
     return ServiceError("NoSuchKey", "The specified key does not exist.", key=key)
 
 
-def canned_acl(acl: str, level: Level) -> str:
-    """The ACL to keep for a canned name. Raises ServiceError: NotImplemented, InvalidArgument."""
-    offered = _OBJECT_ACLS if level is Level.OBJECT else _BUCKET_ACLS
-    if acl in offered:
-        return offered[acl]
-    if acl in _OTHER_ACLS:
-        raise ServiceError("NotImplemented", f"The canned ACL {acl} is not offered.")
-    raise ServiceError("InvalidArgument", f"{acl} is not a canned ACL.", argument="x-amz-acl", value=acl)
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether the caller may, and whether that hung on a condition of a policy."""
+
+    allowed: bool
+    conditional: bool = False
 
 
 def create_only(caller: Caller) -> bool:
@@ -70,15 +75,21 @@ def create_only(caller: Caller) -> bool:
     return caller.key is not None and not {Permission.WRITE, Permission.ADMIN} & caller.key.permissions
 
 
+def writer(caller: Caller, bucket: BucketRow) -> OwnerRow:
+    """Who owns what the caller writes: nobody's objects are the bucket owner's."""
+    owner = None if caller.acts_anonymously else caller.owner
+    return bucket.owner if owner is None else OwnerRow(owner.id, owner.name, owner.display)
+
+
 def may_list(caller: Caller, bucket: BucketRow) -> bool:
     """True where the caller may learn which keys there are."""
-    return _allows(caller, operation_named("ListObjectsV2"), bucket, "")
+    return decide(caller, operation_named("ListObjectsV2"), bucket).allowed
 
 
 def authorise(tables: Tables, caller: Caller, operation: Operation, bucket: str, key: str = "") -> BucketRow:
     """The bucket's row, where the caller may do that to it or to `key` in it.
 
-    Reads of objects are decided by `authorise_read`, which needs the version. Raises ServiceError.
+    What the object's own list and owner decide is asked of `authorise_version`. Raises ServiceError.
     """
     _supported(operation)
     row = tables.buckets.get(bucket)
@@ -86,31 +97,55 @@ def authorise(tables: Tables, caller: Caller, operation: Operation, bucket: str,
         raise no_such_bucket(bucket)
     if caller.expected_owner not in (None, row.owner.id):
         raise denied()
-    if operation.name not in _READS and not _allows(caller, operation, row, key):
+    if operation.name not in OF_THE_VERSION and not decide(caller, operation, row, key).allowed:
         raise denied()
     return row
 
 
-def authorise_read(caller: Caller, bucket: BucketRow, key: str, version: VersionRow | None) -> VersionRow:
-    """The version, where the caller may read it. Raises ServiceError: NoSuchKey, AccessDenied."""
+def authorise_version(
+    caller: Caller, operation: Operation, bucket: BucketRow, key: str, version: VersionRow | None
+) -> VersionRow:
+    """The version, where the caller may do that to it. Raises ServiceError: NoSuchKey, AccessDenied."""
     if version is None or version.marker:
         raise no_such_key(key) if may_list(caller, bucket) else denied()
-    if _owns(caller, bucket) and _permits(caller.key, Permission.READ, key):
-        return version
-    if version.described.acl == PUBLIC_READ and _in_scope(caller, bucket.name):
-        return version
-    raise denied()
+    if not decide(caller, operation, bucket, key, version).allowed:
+        raise denied()
+    return version
+
+
+def reads_conditionally(caller: Caller, bucket: BucketRow, key: str, version: VersionRow) -> bool:
+    """Whether another reader, or this one at another time, might not read what this one may."""
+    return decide(caller, operation_named("GetObject"), bucket, key, version).conditional
 
 
 def authorise_service(caller: Caller, operation: Operation, bucket: str = "") -> Key:
     """The caller's key, where it may do what needs no bucket yet. Raises ServiceError."""
     _supported(operation)
     key = caller.key
-    if key is None or caller.acts_anonymously or not _permits(key, operation.permission, ""):
-        raise denied()
-    if bucket and not _in_scope(caller, bucket):
+    if key is None or caller.acts_anonymously or not _key_permits(caller, key, operation, bucket, ""):
         raise denied()
     return key
+
+
+def decide(
+    caller: Caller, operation: Operation, bucket: BucketRow, key: str = "", version: VersionRow | None = None
+) -> Decision:
+    """Whether the caller may. `version` is needed where the object's own list and owner decide."""
+    mine = caller.key if not caller.acts_anonymously else None
+    if mine is not None and not _key_permits(caller, mine, operation, bucket.name, key):
+        return Decision(False)
+    stated = _stated(caller, mine, operation, bucket, key, version)
+    owns_bucket = mine is not None and mine.owner.id == bucket.owner.id
+    mends = owns_bucket and operation.name in _MENDING
+    if stated.effect is Effect.DENY and not mends:
+        return Decision(False, stated.conditional)
+    who = mine.owner.id if mine is not None else None
+    owner = bucket.owner.id if version is None else owner_of_version(bucket, version)
+    if who == owner or (owns_bucket and version is None):
+        return Decision(True, stated.conditional)
+    if stated.effect is Effect.ALLOW and owner == bucket.owner.id:
+        return Decision(True, stated.conditional)
+    return Decision(_listed(operation, bucket, version, who), stated.conditional)
 
 
 def _supported(operation: Operation) -> None:
@@ -118,29 +153,61 @@ def _supported(operation: Operation) -> None:
         raise ServiceError("NotImplemented", f"{operation.name} is not implemented.")
 
 
-def _allows(caller: Caller, operation: Operation, bucket: BucketRow, key: str) -> bool:
-    if _owns(caller, bucket) and _permits(caller.key, operation.permission, key):
-        return True
-    return operation.name in _LISTS and bucket.acl == PUBLIC_READ and _in_scope(caller, bucket.name)
+def _stated(
+    caller: Caller, key: Key | None, operation: Operation, bucket: BucketRow, name: str, version: VersionRow | None
+) -> Outcome:
+    """What the bucket's policy says, after public access block."""
+    document = bucket.settings.get(POLICY)
+    if document is None:
+        return _SILENT
+    policy = read_bucket_policy(document, bucket.name)
+    principal = Principal(key.owner.id, key.owner.name) if key is not None else None
+    outcome = policy.evaluate(_request(caller, principal, operation, bucket.name, name, version))
+    foreign = key is None or key.owner.id != bucket.owner.id
+    if outcome.effect is Effect.ALLOW and foreign and public_access(bucket).restrict_public_buckets and policy.public:
+        return Outcome(Effect.NONE, outcome.conditional)
+    return outcome
 
 
-def _owns(caller: Caller, bucket: BucketRow) -> bool:
-    return (
-        caller.key is not None
-        and not caller.acts_anonymously
-        and caller.key.owner.id == bucket.owner.id
-        and _in_scope(caller, bucket.name)
-    )
-
-
-def _in_scope(caller: Caller, bucket: str) -> bool:
-    """A key is held to its buckets also where anybody may read; who acts anonymously has no scope."""
-    return caller.acts_anonymously or caller.key is None or caller.key.buckets is None or bucket in caller.key.buckets
-
-
-def _permits(key: Key | None, permission: Permission, name: str) -> bool:
-    if key is None:
+def _listed(operation: Operation, bucket: BucketRow, version: VersionRow | None, who: str | None) -> bool:
+    """What the ACL that decides the operation gives to `who` (None: anonymous)."""
+    if ownership(bucket) is Ownership.ENFORCED:
         return False
+    if version is not None:
+        grant, text, owner = object_grant(operation), version.described.acl, version.owner.id
+    else:
+        grant, text, owner = bucket_grant(operation), bucket.acl, bucket.owner.id
+    if grant is None:
+        return False
+    if who == owner and operation.name in OF_THE_LIST:
+        return True
+    return grants(read_acl(text, owner), grant, who, ignore_public=public_access(bucket).ignore_public_acls)
+
+
+def _key_permits(caller: Caller, key: Key, operation: Operation, bucket: str, name: str) -> bool:
+    """Whether a key's own scope, permissions and policy leave the operation to it."""
+    if key.buckets is not None and bucket and bucket not in key.buckets:
+        return False
+    if not _permits(key, operation.permission, name):
+        return False
+    if key.policy is None:
+        return True
+    request = _request(caller, Principal(key.owner.id, key.owner.name), operation, bucket, name, None)
+    return read_key_policy(key.policy).evaluate(request).effect is Effect.ALLOW
+
+
+def _request(
+    caller: Caller, principal: Principal | None, operation: Operation, bucket: str, name: str,
+    version: VersionRow | None,
+) -> Request:  # fmt: skip
+    resource = f"{ARN}{bucket}/{name}" if name else f"{ARN}{bucket or '*'}"
+    context = caller.context
+    if version is not None and version.tags:
+        context = {**context, **{f"{TAG_KEY}{tag.lower()}": (value,) for tag, value in version.tags.items()}}
+    return Request(principal, action(operation, version=VERSION_KEY in context), resource, context)
+
+
+def _permits(key: Key, permission: Permission, name: str) -> bool:
     if key.permissions & {permission, Permission.ADMIN}:
         return True
     if Permission.CREATE_ONLY not in key.permissions:
@@ -168,5 +235,5 @@ class Access:
     @staticmethod
     def _authorise(tables: Tables, caller: Caller, operation: Operation, bucket: str, key: str) -> None:
         row = authorise(tables, caller, operation, bucket, key)
-        if operation.name in _READS:
-            authorise_read(caller, row, key, tables.versions.latest(row.number, key.encode()))
+        if operation.name in OF_THE_VERSION:
+            authorise_version(caller, operation, row, key, tables.versions.latest(row.number, key.encode()))

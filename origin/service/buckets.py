@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from origin.catalog.contract import Tables
-from origin.service.access import authorise, authorise_service, canned_acl
+from origin.service.access import authorise, authorise_service
+from origin.service.acl import make_acl, wish_text
 from origin.service.describe import bucket_of
+from origin.service.exposure import check_enforceable
 from origin.service.limits import check_bucket_name
 from origin.service.locks import ENABLED as LOCK_ENABLED
 from origin.service.locks import document_of
-from origin.service.model import Bucket, BucketPage, Caller, ServiceError
+from origin.service.model import AclWish, Bucket, BucketPage, Caller, ServiceError
 from origin.service.operations import Level, operation
 from origin.service.settings import Setting
 from origin.service.stores import Stores
 from origin.service.version_ids import Versioning
-from wire.feed import BUCKET_ACL, BUCKET_CREATED, BUCKET_REMOVED
+from wire.feed import BUCKET_CREATED, BUCKET_REMOVED
 
 MOST = 10_000
 """Buckets of one page (https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBuckets.html)."""
@@ -26,7 +28,14 @@ class Buckets:
         self._stores = stores
 
     async def create(
-        self, caller: Caller, name: str, *, acl: str = "private", region: str | None = None, lock: bool = False
+        self,
+        caller: Caller,
+        name: str,
+        *,
+        acl: AclWish | None = None,
+        region: str | None = None,
+        ownership: str | None = None,
+        lock: bool = False,
     ) -> Bucket:
         """Make a bucket owned by the caller. With `lock` it has object lock, and so is versioned.
 
@@ -34,7 +43,7 @@ class Buckets:
         """
         owner = authorise_service(caller, operation("CreateBucket"), name).owner
         check_bucket_name(self._stores.settings, name)
-        kept = canned_acl(acl, Level.BUCKET)
+        wish = wish_text(acl, Level.BUCKET)
         created = self._stores.clock()
         place = region or self._stores.settings.origin.region
 
@@ -52,16 +61,20 @@ class Buckets:
                     "The requested bucket name is not available. Please select a different name and try again.",
                     bucket=name,
                 )
+            kept = make_acl(tables, wish, Level.BUCKET, owner.id, owner.id)
             tables.buckets.add(name=name, owner=owner.id, created=created, acl=kept, region=place)
+            made = tables.buckets.get(name)
+            assert made is not None, "it was just added"
+            if ownership is not None:
+                check_enforceable(made, ownership)
+                tables.buckets.set_setting(made.number, Setting.OWNERSHIP, ownership)
             if lock:
-                made = tables.buckets.get(name)
-                assert made is not None, "it was just added"
                 tables.buckets.set_versioning(made.number, Versioning.ENABLED)
                 tables.buckets.set_setting(made.number, Setting.OBJECT_LOCK, document_of(LOCK_ENABLED))
             tables.events.add(BUCKET_CREATED, name, None, None, tables.meta.mutation(), created)
 
         await self._stores.write(transact)
-        return Bucket(name, owner, created, kept, place)
+        return Bucket(name, owner, created, place)
 
     async def head(self, caller: Caller, name: str) -> Bucket:
         """The bucket, for whoever may list it. Raises ServiceError: NoSuchBucket, AccessDenied."""
@@ -70,10 +83,6 @@ class Buckets:
     async def location(self, caller: Caller, name: str) -> str:
         """The bucket's region. Raises ServiceError: NoSuchBucket, AccessDenied."""
         return (await self._find(caller, "GetBucketLocation", name)).region
-
-    async def get_acl(self, caller: Caller, name: str) -> Bucket:
-        """The bucket with its ACL, for who may read the ACL. Raises ServiceError: NoSuchBucket, AccessDenied."""
-        return await self._find(caller, "GetBucketAcl", name)
 
     async def _find(self, caller: Caller, name: str, bucket: str) -> Bucket:
         return bucket_of(await self._stores.read(lambda tables: authorise(tables, caller, operation(name), bucket)))
@@ -108,14 +117,3 @@ class Buckets:
         )
         page = tuple(bucket_of(row) for row in rows[:max_buckets])
         return BucketPage(buckets=page, next_token=page[-1].name if len(rows) > max_buckets else None)
-
-    async def set_acl(self, caller: Caller, name: str, acl: str) -> None:
-        """Set a canned ACL. Raises ServiceError: NoSuchBucket, AccessDenied, NotImplemented (other canned ACLs)."""
-        kept = canned_acl(acl, Level.BUCKET)
-
-        def transact(tables: Tables) -> None:
-            bucket = authorise(tables, caller, operation("PutBucketAcl"), name)
-            tables.buckets.set_acl(bucket.number, kept)
-            tables.events.add(BUCKET_ACL, name, None, None, tables.meta.mutation(), self._stores.clock())
-
-        await self._stores.write(transact)

@@ -45,7 +45,7 @@ def owner_of(row: OwnerRow) -> Owner:
 
 def bucket_of(row: BucketRow) -> Bucket:
     """The bucket of a row."""
-    return Bucket(row.name, owner_of(row.owner), row.created, row.acl, row.region)
+    return Bucket(row.name, owner_of(row.owner), row.created, row.region)
 
 
 def seal_digests(stores: Stores, seal_id: bytes, digests: Digests, *, part: bool = False) -> bytes:
@@ -90,7 +90,6 @@ def _info(
         content_type=row.described.content_type,
         headers=row.described.headers,
         metadata=row.described.metadata,
-        acl=row.described.acl,
         owner=owner_of(owner),
         checksums=digests.checksums,
         checksum_type=digests.checksum_type,

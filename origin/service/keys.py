@@ -11,6 +11,7 @@ from origin.catalog.rows import KeyRow, OwnerRow
 from origin.seal.keyring import NONCE_BYTES
 from origin.service.describe import owner_of
 from origin.service.model import Key, NewKey, Owner, Permission, ServiceError
+from origin.service.policy import Malformed, read_key_policy
 from origin.service.stores import Stores
 
 _SECRET = "access key secret"  # noqa: S105  (the name of a column, not a secret)
@@ -64,12 +65,10 @@ class Keys:
     ) -> NewKey:
         """Make a key (and its owner, where that name is new). Missing halves are generated.
 
-        Raises ServiceError: InvalidArgument (a name or permission that is none), NotImplemented (a policy: it would be
-        kept and not obeyed), KeyExists.
+        `policy` is an IAM-style document; it only narrows what the permissions give.
+        Raises ServiceError: InvalidArgument (a name, permission or policy that is none), KeyExists.
         """
-        _check(owner, access_key, secret_key, permissions)
-        if policy is not None:
-            raise ServiceError("NotImplemented", "Policies of keys are not evaluated yet; use permissions and buckets.")
+        _check(owner, access_key, secret_key, permissions, policy)
         generated = self.generate()
         name, secret = access_key or generated[0], secret_key or generated[1]
         owner_id = self._stores.random(32).hex()
@@ -117,7 +116,9 @@ class Keys:
         return tuple(owner_of(row) for row in await self._stores.read(lambda tables: tables.owners.all()))
 
 
-def _check(owner: str, access_key: str | None, secret_key: str | None, permissions: Collection[str]) -> None:
+def _check(
+    owner: str, access_key: str | None, secret_key: str | None, permissions: Collection[str], policy: str | None
+) -> None:
     known = {permission.value for permission in Permission}
     if _OWNER.fullmatch(owner) is None:
         raise ServiceError("InvalidArgument", f"{owner!r} is not an owner's name: letters, digits and . _ @ - only.")
@@ -127,6 +128,11 @@ def _check(owner: str, access_key: str | None, secret_key: str | None, permissio
         raise ServiceError("InvalidArgument", "A secret key has at least 8 characters.")
     if not permissions or not set(permissions) <= known:
         raise ServiceError("InvalidArgument", f"Permissions are of {', '.join(sorted(known))}.")
+    if policy is not None:
+        try:
+            read_key_policy(policy)
+        except Malformed as error:
+            raise ServiceError("InvalidArgument", f"The policy is none: {error}.") from error
 
 
 def _key_of(row: KeyRow) -> Key:

@@ -44,6 +44,11 @@ class IsDeleteMarker(ServiceError):
         self.created = created
 
 
+AclWish = str | tuple[tuple[str, str, str], ...]
+"""An ACL as a client asks for it: the name of a canned one, or (kind, grantee, permission) with the kinds id, uri
+and emailAddress."""
+
+
 class Permission(StrEnum):
     """What a key may do (DESIGN: Access). `ADMIN` includes reading, writing, deleting and configuring."""
 
@@ -91,6 +96,8 @@ class Caller:
     secure: bool = False
     expected_owner: str | None = None
     """The owner's id that the bucket must have, where the client said so (x-amz-expected-bucket-owner)."""
+    context: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What policies may ask about the request, by condition key in lower case."""
 
     @property
     def owner(self) -> Owner | None:
@@ -113,12 +120,11 @@ ANONYMOUS = Caller()
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """A bucket. `acl` is the name of a canned ACL."""
+    """A bucket."""
 
     name: str
     owner: Owner
     created: float
-    acl: str
     region: str
 
 
@@ -137,7 +143,6 @@ class ObjectInfo:
     """Response headers kept with the object, by the names in `KEPT_HEADERS`."""
     metadata: Mapping[str, str] = field(default_factory=dict)
     """User metadata without the x-amz-meta- prefix."""
-    acl: str = "private"
     owner: Owner
     checksums: Mapping[str, str] = field(default_factory=dict)
     """Algorithm (CRC32, CRC32C, CRC64NVME, SHA1, SHA256) → base64, as `x-amz-checksum-…` shows it."""
@@ -148,6 +153,8 @@ class ObjectInfo:
     """The checksums of the parts in order, where the upload chose an algorithm (the one of `checksums`)."""
     identity: str = ""
     """Keyed hash of the content: equal bytes have equal identities. Shown to an edge key only."""
+    conditional: bool = False
+    """True where the caller may read it under a policy's condition only, so that others may not."""
     version_id: str | None = None
     """None in a bucket that was never versioned."""
     latest: bool = True
@@ -247,7 +254,7 @@ class PutRequest:
     content_type: str = "binary/octet-stream"
     headers: Mapping[str, str] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
-    acl: str = "private"
+    acl: AclWish | None = None
     storage_class: str = "STANDARD"
     tags: Mapping[str, str] = field(default_factory=dict)
     lock: Lock = UNLOCKED
@@ -270,7 +277,7 @@ class CopyRequest:
     content_type: str = "binary/octet-stream"
     headers: Mapping[str, str] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
-    acl: str = "private"
+    acl: AclWish | None = None
     storage_class: str | None = None
     """None keeps the source's."""
     tags: Mapping[str, str] | None = None
@@ -288,7 +295,7 @@ class CreateUploadRequest:
     content_type: str = "binary/octet-stream"
     headers: Mapping[str, str] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
-    acl: str = "private"
+    acl: AclWish | None = None
     storage_class: str = "STANDARD"
     tags: Mapping[str, str] = field(default_factory=dict)
     lock: Lock = UNLOCKED

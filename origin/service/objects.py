@@ -8,8 +8,9 @@ from dataclasses import replace
 
 from origin.catalog.contract import Tables
 from origin.catalog.rows import UNLOCKED, BucketRow, Described, Lock, NewVersion, OwnerRow, VersionRow
-from origin.service.access import authorise, canned_acl, create_only
-from origin.service.describe import Digests, described, digests_of, info_of, new_info, seal_digests
+from origin.service.access import authorise, create_only, writer
+from origin.service.acl import wish_text
+from origin.service.describe import Digests, described, digests_of, new_info, seal_digests
 from origin.service.digests import with_checksum
 from origin.service.duplicates import Duplicates
 from origin.service.ingest import Ingest
@@ -45,9 +46,8 @@ from origin.service.reading import Reading, begin, find, judge, look, part_sizes
 from origin.service.steps import Step
 from origin.service.stores import Stores
 from origin.service.version_ids import Versioning, shown_id
-from origin.service.versions import named, no_source, present
+from origin.service.versions import named, no_source
 from wire.conditions import Outcome
-from wire.feed import OBJECT_ACL
 
 DELETE_MANY = 1000
 """The most keys of one DeleteObjects (AWS: 1,000)."""
@@ -91,8 +91,9 @@ class Objects:
             def transact(tables: Tables) -> tuple[Written, Placed]:
                 placed = place_content(stores, tables, content, ingest.pending)
                 version = _version(
-                    stores, bucket, key, about, placed.manifest, content.size, digests, request.tags, request.lock
-                )
+                    stores, bucket, writer(caller, bucket), key, about, placed.manifest, content.size, digests,
+                    request.tags, request.lock,
+                )  # fmt: skip
                 written = place_version(
                     stores, tables, bucket, version, request.conditions, create_only=create_only(caller)
                 )
@@ -229,7 +230,7 @@ class Objects:
         """
         stores = self._stores
         key = check_key(request.key)
-        acl = canned_acl(request.acl, Level.OBJECT)
+        acl = wish_text(request.acl, Level.OBJECT)
         check_metadata(stores.settings, request.metadata)
         same = (request.source_bucket, request.source_key) == (request.bucket, request.key)
         if same and not request.replace and request.storage_class is None and request.source_version is None:
@@ -253,7 +254,10 @@ class Objects:
             check_wanted(bucket, request.lock, stores.clock())
             tables.manifests.acquire(source.manifest)
             tags = source.tags if request.tags is None else request.tags
-            version = _version(stores, bucket, key, about, source.manifest, source.size, digests, tags, request.lock)
+            version = _version(
+                stores, bucket, writer(caller, bucket), key, about, source.manifest, source.size, digests, tags,
+                request.lock,
+            )  # fmt: skip
             written = place_version(
                 stores, tables, bucket, version, request.conditions, create_only=create_only(caller)
             )
@@ -262,39 +266,11 @@ class Objects:
         written, owner, digests, (content, source_version) = await stores.write(transact)
         return Copied(new_info(written.bucket, owner, written.version, digests, content), source_version)
 
-    async def get_acl(self, caller: Caller, bucket: str, key: str, version_id: str | None = None) -> ObjectInfo:
-        """The object with its ACL, for its owner. Raises ServiceError: NoSuchBucket, NoSuchKey, AccessDenied."""
-        row, version = await self._stores.read(
-            lambda tables: _owned(tables, caller, "GetObjectAcl", bucket, key, version_id)
-        )
-        return info_of(self._stores, row, version)
-
-    async def set_acl(self, caller: Caller, bucket: str, key: str, acl: str, version_id: str | None = None) -> None:
-        """Set a canned ACL. Raises ServiceError: NoSuchBucket, NoSuchKey, AccessDenied, NotImplemented."""
-        stores = self._stores
-        kept = canned_acl(acl, Level.OBJECT)
-
-        def transact(tables: Tables) -> None:
-            row, version = _owned(tables, caller, "PutObjectAcl", bucket, key, version_id)
-            tables.versions.set_acl(version.sequence, kept)
-            shown = shown_id(row, version.version_id)
-            tables.events.add(OBJECT_ACL, bucket, version.key, shown, tables.meta.mutation(), stores.clock())
-
-        await stores.write(transact)
-
 
 def _described(stores: Stores, request: PutRequest, storage_class: str) -> Described:
     check_metadata(stores.settings, request.metadata)
-    acl = canned_acl(request.acl, Level.OBJECT)
+    acl = wish_text(request.acl, Level.OBJECT)
     return described(request.content_type, request.headers, request.metadata, acl, storage_class)
-
-
-def _owned(
-    tables: Tables, caller: Caller, name: str, bucket: str, key: str, version_id: str | None
-) -> tuple[BucketRow, VersionRow]:
-    """The version of an operation that only owners are allowed."""
-    row = authorise(tables, caller, operation(name), bucket, key)
-    return row, present(tables, row, key, version_id)
 
 
 def _source_of_copy(
@@ -318,16 +294,16 @@ def _source_of_copy(
 
 
 def _version(
-    stores: Stores, bucket: BucketRow, key: bytes, about: Described, manifest: int, size: int, digests: Digests,
-    tags: Mapping[str, str], lock: Lock,
+    stores: Stores, bucket: BucketRow, owner: OwnerRow, key: bytes, about: Described, manifest: int, size: int,
+    digests: Digests, tags: Mapping[str, str], lock: Lock,
 ) -> NewVersion:  # fmt: skip
-    """A version of the key, to be placed."""
+    """A version of the key, to be placed; its list is still a wish."""
     seal_id = stores.random(16)
     return NewVersion(
         bucket=bucket.number,
         key=key,
         version_id="",
-        owner=bucket.owner.id,
+        owner=owner.id,
         created=stores.clock(),
         described=about,
         manifest=manifest,

@@ -14,6 +14,7 @@ from origin.catalog.rows import BlobState, BucketRow, Described, NewBlob, NewVer
 from origin.seal.keyring import NONCE_BYTES
 from origin.service.access import denied, no_such_bucket, no_such_key
 from origin.service.describe import digests_of
+from origin.service.exposure import admit
 from origin.service.ingest import Content
 from origin.service.locks import check_removable
 from origin.service.locks import for_new as lock_of_new
@@ -162,11 +163,12 @@ def place_version(
     create_only: bool,
     completed: int = 0,
 ) -> Written:
-    """Make `version` the latest of its key. It gets its id and its lock here, as the bucket is set now.
+    """Make `version` the latest of its key. It gets its id, lock, owner and list here, as the bucket is set now.
 
     `completed` is the bytes of the upload it is made of, which are still counted as uploading.
     """
     bucket = bucket_again(tables, bucket)
+    version = admit(tables, bucket, version)
     latest = tables.versions.latest(bucket.number, version.key)
     check_conditions(stores, latest, version.key, conditions, create_only=create_only)
     before = tables.quotas.usage(bucket.number)

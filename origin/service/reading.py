@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
 from origin.catalog.contract import Tables
 from origin.catalog.rows import BucketRow, ManifestRow, VersionRow
 from origin.seal.frames import Damaged
-from origin.service.access import authorise, authorise_read
+from origin.service.access import authorise, authorise_version, reads_conditionally
 from origin.service.describe import read_info
 from origin.service.model import Caller, NotModified, ObjectInfo, ReadConditions, ServiceError
 from origin.service.operations import Operation
@@ -94,11 +95,11 @@ class Reading:
 def find(
     tables: Tables, caller: Caller, operation: Operation, bucket: str, key: str, version_id: str | None
 ) -> tuple[BucketRow, VersionRow]:
-    """The version that a read means, where the caller may read it. Raises ServiceError."""
+    """The version that a request means, where the caller may do that to it. Raises ServiceError."""
     row = authorise(tables, caller, operation, bucket, key)
     version = named(tables, row, key, version_id)
     try:
-        return row, authorise_read(caller, row, key, version)
+        return row, authorise_version(caller, operation, row, key, version)
     except ServiceError as error:
         # Who may not list the bucket does not even learn that there is nothing.
         raise absent(row, key, version_id, version) if error.code == "NoSuchKey" else error from None
@@ -115,7 +116,8 @@ def look(
         return row, version, None if version.manifest is None else tables.manifests.get(version.manifest)
 
     row, version, manifest = stores.catalog.read(snapshot)
-    info = read_info(stores, row, version)
+    conditional = caller.sees_identity and reads_conditionally(caller, row, key, version)
+    info = replace(read_info(stores, row, version), conditional=conditional)
     outcome = judge(stores, info.etag, version, conditions)
     if outcome is Outcome.NOT_MODIFIED:
         raise NotModified(info)

@@ -13,6 +13,7 @@ import structlog
 from conf.errors import StartError
 from conf.schema import Settings
 from origin.service.access import Access
+from origin.service.acls import Acls
 from origin.service.buckets import Buckets
 from origin.service.duplicates import Duplicates
 from origin.service.feed import Feed
@@ -53,6 +54,7 @@ class Service:
         self.access = Access(stores)
         self.keys = Keys(stores)
         self.master_keys = MasterKeys(stores)
+        self.acls = Acls(stores)
         self.buckets = Buckets(stores)
         self.bucket_settings = BucketSettings(stores)
         self.objects = Objects(stores, self._duplicates)

@@ -12,14 +12,12 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from origin.catalog.contract import Tables
-from origin.catalog.rows import BucketRow, VersionRow
-from origin.service.access import authorise
 from origin.service.model import Caller, ServiceError
 from origin.service.operations import Level, operation
+from origin.service.reading import find
 from origin.service.settings import Setting, Settings
 from origin.service.stores import Stores
 from origin.service.version_ids import shown_id
-from origin.service.versions import present
 from wire.feed import OBJECT_TAGS
 
 MOST = {Level.OBJECT: 10, Level.BUCKET: 50}
@@ -74,7 +72,7 @@ class Tags:
         Raises ServiceError: NoSuchBucket, NoSuchKey, NoSuchVersion, MethodNotAllowed (a delete marker), AccessDenied.
         """
         row, version = await self._stores.read(
-            lambda tables: _taggable(tables, caller, "GetObjectTagging", bucket, key, version_id)
+            lambda tables: find(tables, caller, operation("GetObjectTagging"), bucket, key, version_id)
         )
         return version.tags, shown_id(row, version.version_id)
 
@@ -88,7 +86,7 @@ class Tags:
         name = "DeleteObjectTagging" if tags is None else "PutObjectTagging"
 
         def transact(tables: Tables) -> str | None:
-            row, version = _taggable(tables, caller, name, bucket, key, version_id)
+            row, version = find(tables, caller, operation(name), bucket, key, version_id)
             tables.versions.set_tags(version.sequence, tags or {})
             shown = shown_id(row, version.version_id)
             now = self._stores.clock()
@@ -96,13 +94,6 @@ class Tags:
             return shown
 
         return await self._stores.write(transact)
-
-
-def _taggable(
-    tables: Tables, caller: Caller, name: str, bucket: str, key: str, version_id: str | None
-) -> tuple[BucketRow, VersionRow]:
-    row = authorise(tables, caller, operation(name), bucket, key)
-    return row, present(tables, row, key, version_id)
 
 
 def _invalid(message: str) -> ServiceError:

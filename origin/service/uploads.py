@@ -12,7 +12,8 @@ from dataclasses import replace
 
 from origin.catalog.contract import Tables
 from origin.catalog.rows import NewVersion, PartRow, UploadRow, UploadState
-from origin.service.access import authorise, canned_acl, create_only
+from origin.service.access import authorise, create_only, writer
+from origin.service.acl import wish_text
 from origin.service.describe import (
     Digests,
     described,
@@ -24,6 +25,7 @@ from origin.service.describe import (
 )
 from origin.service.digests import DEFAULT, with_checksum
 from origin.service.duplicates import Duplicates
+from origin.service.exposure import check_wish
 from origin.service.ingest import Ingest
 from origin.service.joining import Joined, check_choice, check_whole, join
 from origin.service.limits import check_key, check_metadata
@@ -71,7 +73,7 @@ class Uploads:
         stores = self._stores
         key = check_key(request.key)
         check_metadata(stores.settings, request.metadata)
-        acl = canned_acl(request.acl, Level.OBJECT)
+        acl = wish_text(request.acl, Level.OBJECT)
         about = described(request.content_type, request.headers, request.metadata, acl, request.storage_class)
         kind = check_choice(request.checksum_algorithm, request.checksum_type)
         upload_id = stores.random(32).hex()
@@ -80,11 +82,12 @@ class Uploads:
         def transact(tables: Tables) -> UploadRow:
             bucket = authorise(tables, caller, operation("CreateMultipartUpload"), request.bucket, request.key)
             check_wanted(bucket, request.lock, now)
+            check_wish(bucket, acl)
             row = UploadRow(
                 id=upload_id,
                 bucket=bucket.number,
                 key=key,
-                owner=bucket.owner,
+                owner=writer(caller, bucket),
                 created=now,
                 described=about,
                 checksum_algorithm=request.checksum_algorithm,

@@ -33,6 +33,7 @@ class Identity:
     caller: Caller
     payload: str
     signed: bool = False
+    presigned: bool = False
     chain: sigv4.SignatureChain | None = None
 
 
@@ -57,7 +58,7 @@ async def authenticate(
         sigv2.verify(claim, secret, now=now, skew=skew)
     anonymous_view = Permission.EDGE in key.permissions and headers.get(ACCESS_HEADER) != "key"
     caller = Caller(key=key, anonymous_view=anonymous_view, address=peer.address, secure=peer.secure)
-    return Identity(caller, claim.payload, True, chain)
+    return Identity(caller, claim.payload, True, claim.presigned, chain)
 
 
 async def known_key(keys: Keys, access_key: str) -> tuple[Key, str]:

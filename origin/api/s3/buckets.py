@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from origin.api.s3 import xml
 from origin.api.s3.call import XML_TYPE, Answer, Call, xml_answer
+from origin.api.s3.exposure import asked_ownership
 from origin.api.s3.grants import asked_acl, owner_items
 from wire.dates import iso8601
 from wire.refusals import Refusal
@@ -52,8 +53,9 @@ async def create_bucket(call: Call) -> Answer:
     await call.service.buckets.create(
         call.caller,
         call.bucket,
-        acl=asked_acl(call.headers, call.caller.owner) or "private",
+        acl=asked_acl(call.headers),
         region=region or None,
+        ownership=asked_ownership(call.headers),
         lock=call.headers.get("x-amz-bucket-object-lock-enabled", "").lower() == "true",
     )
     return Answer(200, {"Location": f"/{quote(call.bucket)}"})

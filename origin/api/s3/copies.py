@@ -68,7 +68,7 @@ async def copy_object(call: Call) -> Answer:
         content_type=fields.content_type(call.headers),
         headers=fields.kept(call.headers),
         metadata=fields.metadata(call.headers),
-        acl=asked_acl(call.headers, call.caller.owner) or "private",
+        acl=asked_acl(call.headers),
         storage_class=fields.storage_class(call.headers),
         tags=copied_tags(call.headers),
         lock=asked_lock(call.headers),

@@ -21,6 +21,7 @@ from origin.api.s3 import errors, probes, reserved
 from origin.api.s3.authenticate import Claim, Identity, authenticate, hoisted
 from origin.api.s3.body import Body
 from origin.api.s3.call import XML_TYPE, Answer, Call
+from origin.api.s3.context import context_of
 from origin.api.s3.handlers import HANDLERS
 from origin.api.s3.headers import of_marker, of_object
 from origin.api.s3.hosts import Hosts
@@ -117,9 +118,13 @@ class Endpoint:
             now=self._clock(),
             skew=self._settings.clock_skew,
         )
-        identity = replace(
-            identity, caller=replace(identity.caller, expected_owner=headers.get("x-amz-expected-bucket-owner"))
+        query = dict(split_query(raw_query))
+        caller = replace(
+            identity.caller,
+            expected_owner=headers.get("x-amz-expected-bucket-owner"),
+            context=context_of(identity, headers, query, self._clock()),
         )
+        identity = replace(identity, caller=caller)
         exchange.identity = identity
         if raw_path.startswith(reserved.PREFIX) and self._hosts.bucket(headers.get("host", "")) is None:
             return await self._answer_reserved(exchange, raw_path, raw_query)

@@ -30,6 +30,7 @@ STATUS: dict[str, int] = {
     "InvalidAccessKeyId": 403,
     "InvalidArgument": 400,
     "InvalidBucketName": 400,
+    "InvalidBucketAclWithObjectOwnership": 400,
     "InvalidBucketState": 409,
     "InvalidChunkSizeError": 403,
     "InvalidDigest": 400,
@@ -49,6 +50,7 @@ STATUS: dict[str, int] = {
     "KeyTooLongError": 400,
     "MalformedACLError": 400,
     "MalformedPOSTRequest": 400,
+    "MalformedPolicy": 400,
     "MalformedTrailerError": 400,
     "MalformedXML": 400,
     "MaxMessageLengthExceeded": 400,
@@ -86,6 +88,8 @@ STATUS: dict[str, int] = {
     "SlowDown": 503,
     "TooManyBuckets": 400,
     "URITooLong": 414,
+    "UnexpectedContent": 400,
+    "UnresolvableGrantByEmailAddress": 400,
     "XAmzContentSHA256Mismatch": 400,
 }
 

@@ -31,13 +31,8 @@ VERSION_HEADER = "x-amz-version-id"
 LOCK_MODE = "x-amz-object-lock-mode"
 LOCK_UNTIL = "x-amz-object-lock-retain-until-date"
 LOCK_HOLD = "x-amz-object-lock-legal-hold"
-
-CANNED_ACLS = frozenset(
-    {
-        "private", "public-read", "public-read-write", "authenticated-read", "aws-exec-read", "bucket-owner-read",
-        "bucket-owner-full-control", "log-delivery-write",
-    }
-)  # fmt: skip
+UNCACHEABLE_HEADER = "x-facet-uncacheable"
+"""Tells an edge that the answer hung on a condition of a policy, so that it must ask again each time."""
 
 # https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html, x-amz-storage-class
 STORAGE_CLASSES = frozenset(
@@ -189,6 +184,8 @@ def of_object(info: ObjectInfo, caller: Caller, *, checksums: bool) -> dict[str,
             found["x-amz-checksum-type"] = info.checksum_type
     if caller.sees_identity and info.identity:
         found[IDENTITY_HEADER] = info.identity
+    if caller.sees_identity and info.conditional:
+        found[UNCACHEABLE_HEADER] = "policy"
     return found
 
 

@@ -65,7 +65,7 @@ def put_request(call: Call, key: str, headers: Mapping[str, str], expected: Expe
         content_type=fields.content_type(headers),
         headers=fields.kept(headers),
         metadata=fields.metadata(headers),
-        acl=asked_acl(headers, call.caller.owner) or "private",
+        acl=asked_acl(headers),
         storage_class=fields.storage_class(headers) or "STANDARD",
         tags=asked_tags(headers),
         lock=asked_lock(headers),

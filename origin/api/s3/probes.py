@@ -36,8 +36,6 @@ PROBES: dict[str, Empty | Missing] = {
     "GetBucketAccelerateConfiguration": Empty("AccelerateConfiguration"),
     "GetBucketRequestPayment": Empty("RequestPaymentConfiguration", [("Payer", "BucketOwner")]),
     "GetBucketCors": Missing("NoSuchCORSConfiguration", "The CORS configuration does not exist"),
-    "GetBucketPolicy": Missing("NoSuchBucketPolicy", "The bucket policy does not exist"),
-    "GetBucketPolicyStatus": Missing("NoSuchBucketPolicy", "The bucket policy does not exist"),
     "GetBucketEncryption": Missing(
         "ServerSideEncryptionConfigurationNotFoundError", "The server side encryption configuration was not found"
     ),
@@ -46,12 +44,6 @@ PROBES: dict[str, Empty | Missing] = {
     ),
     "GetBucketReplication": Missing(
         "ReplicationConfigurationNotFoundError", "The replication configuration was not found"
-    ),
-    "GetBucketOwnershipControls": Missing(
-        "OwnershipControlsNotFoundError", "The bucket ownership controls were not found"
-    ),
-    "GetPublicAccessBlock": Missing(
-        "NoSuchPublicAccessBlockConfiguration", "The public access block configuration was not found"
     ),
 }
 

@@ -34,7 +34,7 @@ async def create_upload(call: Call) -> Answer:
             content_type=fields.content_type(call.headers),
             headers=fields.kept(call.headers),
             metadata=fields.metadata(call.headers),
-            acl=asked_acl(call.headers, call.caller.owner) or "private",
+            acl=asked_acl(call.headers),
             storage_class=fields.storage_class(call.headers) or "STANDARD",
             tags=asked_tags(call.headers),
             lock=asked_lock(call.headers),

@@ -58,8 +58,12 @@ class Owners(Table):
         row = self._one("SELECT id, name, display FROM owners WHERE id = ?", (owner_id,))
         return owner(row, 0) if row else None
 
-    def add(self, owner: OwnerRow, now: float) -> None:
-        self._run("INSERT INTO owners VALUES (?, ?, ?, ?)", (owner.id, owner.name, owner.display, now))
+    def with_email(self, email: str) -> OwnerRow | None:
+        row = self._one("SELECT id, name, display FROM owners WHERE email = ? AND email <> ''", (email,))
+        return owner(row, 0) if row else None
+
+    def add(self, owner: OwnerRow, now: float, email: str = "") -> None:
+        self._run("INSERT INTO owners VALUES (?, ?, ?, ?, ?)", (owner.id, owner.name, owner.display, now, email))
 
     def all(self) -> list[OwnerRow]:
         return [owner(row, 0) for row in self._run("SELECT id, name, display FROM owners ORDER BY name")]

@@ -134,6 +134,9 @@ STEPS: tuple[str, ...] = (
     ALTER TABLE uploads ADD COLUMN lock_until REAL;
     ALTER TABLE uploads ADD COLUMN legal_hold INTEGER NOT NULL DEFAULT 0;
     """,
+    """
+    ALTER TABLE owners ADD COLUMN email TEXT NOT NULL DEFAULT '';
+    """,
 )
 
 

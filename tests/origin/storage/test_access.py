@@ -33,14 +33,14 @@ async def test_objects_and_listings_are_private_unless_said_otherwise(service: S
         assert await get(service, who, "public") == b"y"
         assert await code(put(service, who, "new", b"")) == "AccessDenied"
         assert await code(service.objects.delete(who, BUCKET, "public")) == "AccessDenied"
-        assert await code(service.objects.get_acl(who, BUCKET, "public")) == "AccessDenied"
-        assert await code(service.objects.set_acl(who, BUCKET, "public", "private")) == "AccessDenied"
+        assert await code(service.acls.object(who, BUCKET, "public")) == "AccessDenied"
+        assert await code(service.acls.set_object(who, BUCKET, "public", "private")) == "AccessDenied"
     assert await code(get(service, ada, "missing")) == "NoSuchKey"
 
 
 async def test_a_public_bucket_may_be_listed_and_its_objects_stay_private(service: Service, ada: Caller) -> None:
     await put(service, ada, "private", b"x")
-    await service.buckets.set_acl(ada, BUCKET, "public-read")
+    await service.acls.set_bucket(ada, BUCKET, "public-read")
     assert [one.key for one in (await service.listing.v2(ANONYMOUS, BUCKET)).objects] == ["private"]
     assert await code(get(service, ANONYMOUS, "private")) == "AccessDenied"
     assert await code(get(service, ANONYMOUS, "missing")) == "NoSuchKey"
@@ -52,7 +52,7 @@ async def test_an_object_made_private_disappears_for_the_edge(service: Service, 
     edge = Caller(key, anonymous_view=True)
     assert edge.sees_identity
     assert await get(service, edge, "k") == b"x"
-    await service.objects.set_acl(ada, BUCKET, "k", "private")
+    await service.acls.set_object(ada, BUCKET, "k", "private")
     assert await code(get(service, edge, "k")) == "AccessDenied"
     assert await get(service, replace(edge, anonymous_view=False), "k") == b"x"
 
@@ -80,7 +80,7 @@ async def test_a_key_may_do_what_it_is_permitted(
         "put": await code(put(service, who, "k", b"y")),
         "new": await code(put(service, who, "new", b"y")),
         "upload": await code(service.uploads.create(who, CreateUploadRequest(bucket=BUCKET, key="up"))),
-        "acl": await code(service.buckets.set_acl(who, BUCKET, "private")),
+        "acl": await code(service.acls.set_bucket(who, BUCKET, "private")),
         "delete": await code(service.objects.delete(who, BUCKET, "k")),
     }
     assert {name for name, refused in done.items() if not refused} == allowed
@@ -163,12 +163,14 @@ async def test_names_that_are_none_or_the_servers_own_are_refused(service: Servi
     assert await code(service.buckets.create(ada, name)) == "InvalidBucketName"
 
 
-async def test_acls_that_are_not_offered_are_refused(service: Service, ada: Caller) -> None:
+async def test_an_acl_that_is_none_is_refused(service: Service, ada: Caller) -> None:
     await put(service, ada, "k", b"x", acl="bucket-owner-full-control")
-    assert (await service.objects.get_acl(ada, BUCKET, "k")).acl == "private"
-    for acl, refusal in (("public-read-write", "NotImplemented"), ("made-up", "InvalidArgument")):
-        assert await code(put(service, ada, "k", b"x", acl=acl)) == refusal
-        assert await code(service.buckets.set_acl(ada, BUCKET, acl)) == refusal
+    assert [permission for _, permission in (await service.acls.object(ada, BUCKET, "k")).grants] == ["FULL_CONTROL"]
+    assert await code(put(service, ada, "k", b"x", acl="made-up")) == "InvalidArgument"
+    for acl in ("made-up", (("id", "0" * 64, "READ"),), (("uri", "http://x.test/", "READ"),)):
+        assert await code(service.acls.set_bucket(ada, BUCKET, acl)) == "InvalidArgument"
+    unknown = (("emailAddress", "nobody@x.test", "READ"),)
+    assert await code(service.acls.set_bucket(ada, BUCKET, unknown)) == "UnresolvableGrantByEmailAddress"
 
 
 @pytest.mark.parametrize("row", [row for row in TABLE if not row.supported and row.level is not Level.SERVICE])

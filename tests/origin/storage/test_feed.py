@@ -23,11 +23,11 @@ async def test_every_change_is_told_in_order(service: Service, ada: Caller) -> N
     cursor = await start(service, ada)
     await put(service, ada, "k", b"one")
     await put(service, ada, "k", b"two")
-    await service.objects.set_acl(ada, BUCKET, "k", "public-read")
+    await service.acls.set_object(ada, BUCKET, "k", "public-read")
     await service.objects.copy(ada, CopyRequest(source_bucket=BUCKET, source_key="k", bucket=BUCKET, key="\u00e4/c"))
     await service.objects.delete(ada, BUCKET, "k")
     await service.objects.delete(ada, BUCKET, "never")
-    await service.buckets.set_acl(ada, BUCKET, "public-read")
+    await service.acls.set_bucket(ada, BUCKET, "public-read")
     page = await service.feed.read(ada, cursor)
     assert [(event.kind, event.bucket, event.key) for event in page.events] == [
         ("object.created", BUCKET, "k"),

@@ -19,14 +19,14 @@ __all__ = ["bucket", "origin", "s3"]
 
 
 @pytest.fixture
-def versioned(s3: Any, bucket: str) -> str:  # noqa: F811
+def versioned(s3: Any, bucket: str) -> str:
     """A new bucket with versioning enabled."""
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     return bucket
 
 
 @pytest.fixture
-def locked(s3: Any) -> str:  # noqa: F811
+def locked(s3: Any) -> str:
     """A new bucket with object lock."""
     name = f"l-{uuid4().hex[:12]}"
     s3.create_bucket(Bucket=name, ObjectLockEnabledForBucket=True)
