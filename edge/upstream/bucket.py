@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from edge.policy.reasons import Detail
-from edge.upstream.http import HttpClient, UpstreamAnswer, UpstreamFailed
+from edge.upstream.http import HttpClient, UpstreamAnswer, failure
 from edge.upstream.source import own_headers
 from wire.sigv4 import sign_headers
 
@@ -43,9 +43,7 @@ class KeyFile:
             try:
                 self._key = msgspec.json.decode(self._path.read_bytes(), type=EdgeKey)
             except (OSError, msgspec.DecodeError) as error:
-                raise UpstreamFailed(
-                    Detail.UPSTREAM_UNREACHABLE, f"the edge key cannot be read from {self._path}: {error}"
-                ) from None
+                raise failure(Detail.UPSTREAM_UNREACHABLE, error) from None
         return self._key
 
     def forget(self) -> None:

@@ -13,12 +13,15 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import aiohttp
+import structlog
 from aiohttp.abc import AbstractResolver, ResolveResult
 from multidict import CIMultiDictProxy
 from yarl import URL
 
 from conf.schema import Edge
 from edge.policy.reasons import DETAILS, Detail
+
+log = structlog.get_logger()
 
 BLOCK = 256 * 1024  # the most bytes of a body that are handed on at once
 
@@ -67,7 +70,7 @@ class UpstreamAnswer:
                     Detail.UPSTREAM_STALLED, f"the upstream's body stood still for {self._stall_timeout:g} s"
                 ) from None
             except (aiohttp.ClientError, OSError) as error:
-                raise UpstreamFailed(Detail.UPSTREAM_TRUNCATED, f"the upstream's body broke off: {error}") from error
+                raise failure(Detail.UPSTREAM_TRUNCATED, error) from error
             if not block:
                 return
             yield block
@@ -106,12 +109,13 @@ class HttpClient:
             raise UpstreamFailed(Detail.UPSTREAM_HEAD_TIMEOUT, "the upstream did not answer in time") from None
         except aiohttp.ClientConnectorDNSError as error:
             forbidden = isinstance(error.os_error, ForbiddenAddress)
-            detail = Detail.UPSTREAM_FORBIDDEN_ADDRESS if forbidden else Detail.UPSTREAM_UNREACHABLE
-            raise UpstreamFailed(detail, str(error.os_error)) from None
+            raise failure(
+                Detail.UPSTREAM_FORBIDDEN_ADDRESS if forbidden else Detail.UPSTREAM_UNREACHABLE, error
+            ) from None
         except (aiohttp.ClientConnectionError, OSError) as error:
-            raise UpstreamFailed(Detail.UPSTREAM_UNREACHABLE, f"the upstream cannot be reached: {error}") from None
+            raise failure(Detail.UPSTREAM_UNREACHABLE, error) from None
         except (aiohttp.ClientError, ValueError) as error:
-            raise UpstreamFailed(Detail.UPSTREAM_MALFORMED, f"the upstream's answer is not HTTP: {error}") from None
+            raise failure(Detail.UPSTREAM_MALFORMED, error) from None
         try:
             yield UpstreamAnswer(response, self._edge.stall_timeout)
         finally:
@@ -122,6 +126,12 @@ class HttpClient:
     async def close(self) -> None:
         """Drop every connection."""
         await self._session.close()
+
+
+def failure(detail: Detail, error: Exception) -> UpstreamFailed:
+    """The failure as a client may read it. What the error names (hosts, addresses) goes to the log alone."""
+    log.warning("upstream.failed", reason=detail, error=str(error))
+    return UpstreamFailed(detail, DETAILS[detail].meaning)
 
 
 class ForbiddenAddress(OSError):

@@ -305,3 +305,13 @@ def test_only_reading_methods_are_allowed(facet: Running, gallery: Gallery) -> N
     )
     assert preflight.status in (200, 204)
     assert preflight["access-control-allow-origin"] == "*"
+
+
+def test_a_dead_upstream_is_502_and_names_nothing_internal(facet: Running) -> None:
+    address = facet.edge.removeprefix("http://")
+    answer = request(address, "GET", "/app.js", {"Host": "assets.example.com"})
+    assert answer.status == 502
+    assert json.loads(answer.body)["title"] == "Bad Gateway"
+    assert b"127.0.0.1" not in answer.body
+    assert answer["cache-status"].endswith("detail=upstream-unreachable")
+    assert ask(f"{facet.edge}/pictures/none", CHROME).status == 404  # and the rest goes on
