@@ -36,7 +36,7 @@ async def rewrap(stores: Stores, *, tell: Tell = silent) -> dict[str, Any]:
             await stores.write(partial(_store, blobs=blobs, wrapped=wrapped))
             done += len(blobs)
             tell(Progress("rotate", done, max(total, done), "keys"))
-    await stores.write(partial(_store_key, stores=stores))
+    await stores.write(partial(rewrap_store_key, stores=stores))
     return {"active": active, "rewrapped": done}
 
 
@@ -60,7 +60,8 @@ def _store(tables: Tables, blobs: list[BlobRow], wrapped: list[Wrapped]) -> None
         tables.upkeep.rewrap(blob, fresh.key_id, fresh.data)
 
 
-def _store_key(tables: Tables, stores: Stores) -> None:
+def rewrap_store_key(tables: Tables, stores: Stores) -> None:
+    """Wrap the store key under the active master key."""
     sealed, key_id = tables.meta.get(STORE_KEY), tables.meta.get(STORE_KEY_ID)
     assert sealed is not None
     assert key_id is not None

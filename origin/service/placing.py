@@ -165,8 +165,10 @@ def place_version(
 ) -> Written:
     """Make `version` the latest of its key. It gets its id, lock, owner and list here, as the bucket is set now.
 
-    `completed` is the bytes of the upload it is made of, which are still counted as uploading.
+    `completed` is the bytes of the upload it is made of, which are still counted as uploading. Copies write rows alone,
+    so space is asked for here, too: what frees space needs the reserve for its own rows.
     """
+    stores.room(0)
     bucket = bucket_again(tables, bucket)
     version = admit(tables, bucket, version)
     latest = tables.versions.latest(bucket.number, version.key)
