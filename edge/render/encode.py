@@ -128,15 +128,13 @@ FORMATS = {
 def encode(image: Image, plan: RenderPlan, keep: list[str], source: Facts) -> bytes:
     """The bytes of the picture in the plan's format, with the metadata that `keep` names (libvips foreign keep flags).
 
-    A drawing in lossy WebP is tried without loss too, and the smaller of both is taken. Reads the image's pixels, so
-    this is where a damaged source shows. Raises pyvips.Error.
+    A drawing in lossy WebP is tried without loss too, and the smaller of both is taken. Pictures of up to
+    content.MOST_PIXELS are read more than once and should be in memory. Raises pyvips.Error.
     """
     row = FORMATS[plan.format]
     if not isinstance(row.saver, str):
         return row.saver(image)
     pixels = image.width * image.height
-    if pixels <= content.MOST_PIXELS:
-        image = image.copy_memory()
     picture = Picture(pixels, pixels <= content.MOST_PIXELS and content.is_drawing(image, source), source)
     save = getattr(image, row.saver)
     flags = "|".join(keep) or "none"

@@ -2,7 +2,7 @@
 
 The rule of this file: a rendering is this list. Every step reads the Work, changes it or leaves it, and knows nothing
 of the others. libvips is lazy: the steps describe a graph, and pixels flow through it, a few lines at a time, when
-`encode` asks for them; so a crop after the resize costs nothing for what is cut away, and a step that needs all
+`gather` asks for them; so a crop after the resize costs nothing for what is cut away, and a step that needs all
 pixels at once (`turn`, a smart crop) comes when few are left.
 """
 
@@ -10,18 +10,17 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import pyvips
 
 from edge.policy.plan import RenderPlan
-from edge.render import colour, cost, facts, gain_map, hdr, kinds
+from edge.render import canvas, colour, content, cost, facts, gain_map, hdr, kinds
 from edge.render.containers import Bytes
 from edge.render.encode import FORMATS, encode
 from edge.render.errors import ResultTooLarge, TooLarge, TooManyPixels
-from edge.render.facts import Facts, Limits
-from edge.render.kinds import Kind
+from edge.render.facts import Limits
+from edge.render.work import Work
 
 Image = Any
 """A pyvips.Image (pyvips carries no types)."""
@@ -48,52 +47,6 @@ TURNS: dict[int, Callable[[Image], Image]] = {
 COPYRIGHT_FIELDS = ("exif-ifd0-Copyright", "exif-ifd0-Artist")
 LOCATED = ("orientation", "xmp-data", "iptc-data", "photoshop-data")
 """Metadata beside Exif that is left behind."""
-
-
-@dataclass(slots=True)
-class Work:
-    """One rendering while it is made. The steps fill it from top to bottom."""
-
-    source: Bytes
-    plan: RenderPlan
-    limits: Limits
-
-    kind: Kind = field(init=False)
-    """By magic bytes."""
-    facts: Facts = field(init=False)
-    """By the header."""
-    frames: list[Image] = field(default_factory=list)
-    """The pictures: one, or all of an animation. As stored until `turn`, upright from there."""
-    timing: dict[str, Any] = field(default_factory=dict)
-    """An animation's delays (ms a frame) and loop count (0 is endless), as libvips names them."""
-    copyright: dict[str, str] = field(default_factory=dict)
-    """Exif fields that survive."""
-    gain_map: gain_map.Fields = field(default_factory=dict)
-    """Header fields that carry an HDR gain map along."""
-    grey: bool = False
-    linear: bool = False
-    body: bytes = b""
-    """The finished rendering."""
-
-    def each(self, change: Callable[[Image], Image]) -> None:
-        """Change every frame."""
-        self.frames = [change(frame) for frame in self.frames]
-
-    @property
-    def animated(self) -> bool:
-        """Whether all frames are shown."""
-        return self.plan.animated and self.facts.pages > 1 and FORMATS[self.plan.format].animated
-
-    @property
-    def stored_size(self) -> tuple[int, int]:
-        """The plan's size before the crop, turned into the stored raster's directions."""
-        width, height = self.plan.resize_width, self.plan.resize_height
-        return (height, width) if self.facts.orientation >= 5 else (width, height)
-
-    @property
-    def resizes(self) -> bool:
-        """Whether any frame has not yet the plan's size before the crop."""
-        return (self.frames[0].width, self.frames[0].height) != self.stored_size
 
 
 def recognise(work: Work) -> None:
@@ -221,38 +174,8 @@ def to_output_space(work: Work) -> None:
 
 
 def pad_and_flatten(work: Work) -> None:
-    """Lay the picture on the plan's canvas and background (libvips flatten, embed, composite2).
-
-    Without a background the ground is transparent, or white where the format has no transparency.
-    """
-    plan = work.plan
-    opaque_format = not FORMATS[plan.format].alpha
-    pads = (plan.width, plan.height) != (work.frames[0].width, work.frames[0].height)
-    wanted = plan.background or ("ffffff" if opaque_format else "")
-    if not pads and not (wanted and work.frames[0].hasalpha()):
-        return
-    if wanted or pads:
-        work.each(lambda frame: frame if frame.bands > 2 else frame.colourspace("srgb"))
-    red, green, blue, alpha = colour.background(wanted or "00000000", work.frames[0])
-    if opaque_format and alpha < 255:
-        red, green, blue = (value * alpha / 255 + 255 - alpha for value in (red, green, blue))
-        alpha = 255.0
-    focus_x, focus_y = plan.gravity or (0.5, 0.5)
-    left = round((plan.width - work.frames[0].width) * focus_x)
-    top = round((plan.height - work.frames[0].height) * focus_y)
-
-    def on_ground(frame: Image) -> Image:
-        if alpha == 255:
-            solid = frame.flatten(background=[red, green, blue]) if frame.hasalpha() else frame
-            return solid.embed(left, top, plan.width, plan.height, extend="background", background=[red, green, blue])
-        clear = frame if frame.hasalpha() else frame.addalpha()
-        placed = clear.embed(left, top, plan.width, plan.height, extend="background", background=[0, 0, 0, 0])
-        if alpha == 0:
-            return placed
-        ground = placed.new_from_image([red, green, blue, alpha]).cast("uchar")
-        return ground.composite2(placed, "over").rint().cast("uchar")
-
-    work.each(on_ground)
+    """Lay the picture on the plan's canvas and background (edge.render.canvas)."""
+    work.frames = canvas.laid(work.frames, work.plan, FORMATS[work.plan.format].alpha)
 
 
 def blur(work: Work) -> None:
@@ -289,23 +212,27 @@ def strip(work: Work) -> None:
         work.each(bare)
 
 
-def encode_frames(work: Work) -> None:
-    """Join the frames (libvips arrayjoin) and write the format's bytes; here the pixels flow."""
+def gather(work: Work) -> None:
+    """Join the frames (libvips arrayjoin) and let the pixels flow into memory, so that the source's decoder and its
+    buffers are gone before an encoder takes its own; what is too large for that flows when it is encoded."""
     picture = work.frames[0]
     if len(work.frames) > 1:
-        picture = pyvips.Image.arrayjoin(work.frames, across=1).copy()
+        picture = pyvips.Image.arrayjoin(work.frames, across=1)
+    work.frames = [picture.copy_memory() if picture.width * picture.height <= content.MOST_PIXELS else picture]
+
+
+def encode_frames(work: Work) -> None:
+    """Write the format's bytes, with what is to be said beside the pixels."""
+    picture = work.frames[0].copy()
+    if work.animated:
         picture.set_type(pyvips.GValue.gint_type, "page-height", work.plan.height)
-        for name, value in work.timing.items():
-            kind = pyvips.GValue.array_int_type if name == "delay" else pyvips.GValue.gint_type
-            picture.set_type(kind, name, value)
-    elif work.copyright:
-        picture = picture.copy()
-        for name, value in work.copyright.items():
-            picture.set_type(pyvips.GValue.gstr_type, name, value)
-    if work.gain_map:
-        picture = picture.copy()
-        for name, (kind, value) in work.gain_map.items():
-            picture.set_type(kind, name, value)
+    for name, value in work.timing.items():
+        kind = pyvips.GValue.array_int_type if name == "delay" else pyvips.GValue.gint_type
+        picture.set_type(kind, name, value)
+    for name, value in work.copyright.items() if not work.timing else ():
+        picture.set_type(pyvips.GValue.gstr_type, name, value)
+    for name, (kind, value) in work.gain_map.items():
+        picture.set_type(kind, name, value)
     keep = ["gainmap"] if work.gain_map else []
     keep += ["icc"] if picture.get_typeof(colour.PROFILE_FIELD) else []
     keep += ["exif"] if work.copyright else []
@@ -329,6 +256,7 @@ STEPS: tuple[Step, ...] = (
     pad_and_flatten,
     blur,
     strip,
+    gather,
     encode_frames,
 )
 """The pipeline."""
