@@ -63,13 +63,21 @@ def peak_memory(pids: Sequence[int]) -> int:
 
 
 def wrk(
-    url: str, pids: Sequence[int], headers: Sequence[str] = (), *, connections: int = 32, seconds: float = 2
+    url: str,
+    pids: Sequence[int],
+    headers: Sequence[str] = (),
+    *,
+    connections: int = 32,
+    seconds: float = 2,
+    script: Path | None = None,
 ) -> Sample:
-    """One run of wrk with one thread. Raises StartError where wrk is not installed."""
+    """One run of wrk with one thread; `script` is a Lua file of its own. Raises StartError where it is missing."""
     program = shutil.which("wrk")
     if program is None:
         raise StartError("the benchmarks need wrk: apt-get install wrk")
     options = [argument for header in headers for argument in ("-H", header)]
+    if script is not None:
+        options += ["-s", str(script)]
     before = cpu_seconds(pids)
     out = subprocess.run(
         [program, "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", *options, url],

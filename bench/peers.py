@@ -25,6 +25,36 @@ async def main():
 uvloop.run(main())
 """
 
+_DRAIN = """
+import asyncio, sys, uvloop
+from aiohttp import web
+async def answer(request):
+    async for piece in request.content.iter_any():
+        pass
+    return web.Response()
+async def main():
+    server = await asyncio.get_running_loop().create_server(web.Server(answer), "127.0.0.1", int(sys.argv[1]))
+    await server.serve_forever()
+uvloop.run(main())
+"""
+
+_STREAM = """
+import asyncio, sys, uvloop
+from aiohttp import web
+PIECE = bytes(256 * 1024)
+async def answer(request):
+    response = web.StreamResponse()
+    response.content_length = int(sys.argv[2])
+    await response.prepare(request)
+    for at in range(0, response.content_length, len(PIECE)):
+        await response.write(PIECE)
+    return response
+async def main():
+    server = await asyncio.get_running_loop().create_server(web.Server(answer), "127.0.0.1", int(sys.argv[1]))
+    await server.serve_forever()
+uvloop.run(main())
+"""
+
 _NGINX = """
 daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log;
 events {{ worker_connections 16384; }}
@@ -72,6 +102,22 @@ def bare_aiohttp(folder: Path, body: bytes) -> Iterator[tuple[str, int]]:
     port = free_port()
     with _running([sys.executable, "-c", _BARE, str(port), str(file)], port) as pid:
         yield f"http://127.0.0.1:{port}/", pid
+
+
+@contextmanager
+def bare_drain() -> Iterator[tuple[str, int]]:
+    """aiohttp's low-level server that reads every body and keeps nothing. (URL, pid)."""
+    port = free_port()
+    with _running([sys.executable, "-c", _DRAIN, str(port)], port) as pid:
+        yield f"http://127.0.0.1:{port}", pid
+
+
+@contextmanager
+def bare_stream(size: int) -> Iterator[tuple[str, int]]:
+    """aiohttp's low-level server that streams `size` bytes from memory. (URL, pid)."""
+    port = free_port()
+    with _running([sys.executable, "-c", _STREAM, str(port), str(size)], port) as pid:
+        yield f"http://127.0.0.1:{port}", pid
 
 
 @contextmanager
