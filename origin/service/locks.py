@@ -20,10 +20,10 @@ from functools import lru_cache
 import msgspec
 
 from origin.catalog.contract import Tables
-from origin.catalog.rows import BucketRow, Lock, VersionRow
-from origin.service.access import authorise, denied
+from origin.catalog.rows import UNLOCKED, BucketRow, Lock, VersionRow
+from origin.service.access import authorise, decide, denied
 from origin.service.model import Caller, Permission, ServiceError
-from origin.service.operations import operation
+from origin.service.operations import Level, Operation, operation
 from origin.service.settings import Setting
 from origin.service.stores import Stores
 from origin.service.version_ids import Versioning, shown_id
@@ -36,7 +36,10 @@ MODES = (GOVERNANCE, COMPLIANCE)
 DAY = 86400.0
 LONGEST_DAYS, LONGEST_YEARS = 36500, 100
 
-Change = Callable[[Lock], Lock]
+Change = Callable[[BucketRow, Lock], Lock]
+
+_BYPASS = Operation("BypassGovernanceRetention", Level.OBJECT, "", "", Permission.ADMIN)
+"""A right that is no operation of its own; policies name it as they name operations."""
 
 
 class DefaultRetention(msgspec.Struct, frozen=True):
@@ -72,10 +75,20 @@ def configuration_of(bucket: BucketRow) -> LockConfiguration | None:
     return None if document is None else _configuration(document)
 
 
-def check_wanted(bucket: BucketRow, wanted: Lock, now: float) -> None:
-    """Raise ServiceError where a write asks for a lock that the bucket does not have, or for one in the past."""
-    if wanted != Lock() and configuration_of(bucket) is None:
+def check_wanted(caller: Caller, bucket: BucketRow, key: str, wanted: Lock, now: float) -> None:
+    """Raise ServiceError where a write asks for a lock that its caller may not set, or that cannot be.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html: a lock in the headers of a write
+    needs the permission to set it.
+    """
+    if wanted == UNLOCKED:
+        return
+    if configuration_of(bucket) is None:
         raise _without_lock(bucket.name)
+    needed = {"PutObjectRetention": wanted.mode, "PutObjectLegalHold": wanted.hold}
+    for name, value in needed.items():
+        if value is not None and not decide(caller, operation(name), bucket, key).allowed:
+            raise denied()
     if wanted.until is not None and wanted.until <= now:
         raise _in_the_past()
 
@@ -99,10 +112,9 @@ def check_removable(version: VersionRow, now: float, *, bypass: bool) -> None:
         )
 
 
-def bypasses(caller: Caller, asked: bool) -> bool:
+def bypasses(caller: Caller, bucket: BucketRow, key: str, asked: bool) -> bool:
     """True where the caller asks to bypass governance and may: that is an administrator's right."""
-    key = caller.key
-    return asked and key is not None and not caller.acts_anonymously and Permission.ADMIN in key.permissions
+    return asked and decide(caller, _BYPASS, bucket, key).allowed
 
 
 def _retained(lock: Lock, now: float) -> bool:
@@ -182,23 +194,25 @@ class Locks:
         if until is not None and until <= now:
             raise _in_the_past()
 
-        def change(old: Lock) -> Lock:
+        def change(row: BucketRow, old: Lock) -> Lock:
             new = replace(old, mode=mode, until=until)
-            _check_change(old, new, now, bypass=bypasses(caller, bypass))
+            _check_change(old, new, now, bypass=bypasses(caller, row, key, bypass))
             return new
 
         await self._change(caller, "PutObjectRetention", bucket, key, version_id, change)
 
     async def set_hold(self, caller: Caller, bucket: str, key: str, hold: bool, version_id: str | None = None) -> None:
         """PutObjectLegalHold. Raises as `set_retention` does."""
-        await self._change(caller, "PutObjectLegalHold", bucket, key, version_id, lambda old: replace(old, hold=hold))
+        await self._change(
+            caller, "PutObjectLegalHold", bucket, key, version_id, lambda _, old: replace(old, hold=hold)
+        )
 
     async def _change(
         self, caller: Caller, name: str, bucket: str, key: str, version_id: str | None, change: Change
     ) -> None:
         def transact(tables: Tables) -> None:
             row, version = _lockable(tables, caller, name, bucket, key, version_id)
-            tables.versions.set_lock(version.sequence, change(version.lock))
+            tables.versions.set_lock(version.sequence, change(row, version.lock))
             tables.events.add(
                 OBJECT_LOCK, bucket, version.key, shown_id(row, version.version_id), tables.meta.mutation(),
                 self._stores.clock(),

@@ -46,7 +46,7 @@ from origin.service.reading import Reading, begin, find, judge, look, part_sizes
 from origin.service.steps import Step
 from origin.service.stores import Stores
 from origin.service.version_ids import Versioning, shown_id
-from origin.service.versions import named, no_source
+from origin.service.versions import named, naming, no_source
 from wire.conditions import Outcome
 
 DELETE_MANY = 1000
@@ -76,7 +76,7 @@ class Objects:
         bucket = await stores.read(
             lambda tables: authorise(tables, caller, operation("PutObject"), request.bucket, request.key)
         )
-        check_wanted(bucket, request.lock, stores.clock())
+        check_wanted(caller, bucket, request.key, request.lock, stores.clock())
         if for_new(bucket, request.lock, stores.clock()) != UNLOCKED and not request.expected.digested:
             raise ServiceError(
                 "InvalidRequest",
@@ -208,7 +208,7 @@ class Objects:
         return await self._stores.write(lambda tables: tuple(one(tables, target) for target in targets))
 
     def _delete(self, tables: Tables, caller: Caller, name: str, bucket: str, target: Target, bypass: bool) -> Deletion:
-        row = authorise(tables, caller, operation(name), bucket, target.key)
+        row = authorise(tables, naming(caller, target.version_id), operation(name), bucket, target.key)
         key = check_key(target.key)
         latest = tables.versions.latest(row.number, key)
         check_delete(self._stores, latest, target.conditions)
@@ -217,7 +217,7 @@ class Objects:
         version = latest if target.version_id is None else named(tables, row, target.key, target.version_id)
         if version is None:
             return Deletion(key=target.key, version_id=target.version_id)
-        remove_version(self._stores, tables, row, version, bypass=bypasses(caller, bypass))
+        remove_version(self._stores, tables, row, version, bypass=bypasses(caller, row, target.key, bypass))
         marker = shown_id(row, version.version_id) if version.marker else None
         return Deletion(key=target.key, version_id=target.version_id, marker=marker)
 
@@ -251,7 +251,7 @@ class Objects:
             about = described(
                 about.content_type, about.headers, about.metadata, acl, request.storage_class or about.storage_class
             )
-            check_wanted(bucket, request.lock, stores.clock())
+            check_wanted(caller, bucket, request.key, request.lock, stores.clock())
             tables.manifests.acquire(source.manifest)
             tags = source.tags if request.tags is None else request.tags
             version = _version(
@@ -282,7 +282,7 @@ def _source_of_copy(
     (https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html, x-amz-copy-source-if-…).
     """
     get = operation("GetObject")
-    reader = replace(caller, expected_owner=request.source_expected_owner)
+    reader = naming(replace(caller, expected_owner=request.source_expected_owner), request.source_version)
     try:
         row, source = find(tables, reader, get, request.source_bucket, request.source_key, request.source_version)
     except IsDeleteMarker as error:

@@ -81,7 +81,7 @@ class Uploads:
 
         def transact(tables: Tables) -> UploadRow:
             bucket = authorise(tables, caller, operation("CreateMultipartUpload"), request.bucket, request.key)
-            check_wanted(bucket, request.lock, now)
+            check_wanted(caller, bucket, request.key, request.lock, now)
             check_wish(bucket, acl)
             row = UploadRow(
                 id=upload_id,

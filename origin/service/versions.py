@@ -7,15 +7,23 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/DeleteMarker.html
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from origin.catalog.contract import Tables
 from origin.catalog.rows import BucketRow, VersionRow
-from origin.service.access import authorise, no_such_key
+from origin.service.access import VERSION_KEY, authorise, no_such_key
 from origin.service.model import Caller, IsDeleteMarker, ServiceError
 from origin.service.operations import operation
 from origin.service.settings import Setting
 from origin.service.stores import Stores
 from origin.service.version_ids import NULL, Versioning, known_id, shown_id
 from wire.feed import BUCKET_CHANGED
+
+
+def naming(caller: Caller, version_id: str | None) -> Caller:
+    """The caller as policies see one who names that version, or none."""
+    context = {key: values for key, values in caller.context.items() if key != VERSION_KEY}
+    return replace(caller, context=context if version_id is None else {**context, VERSION_KEY: (version_id,)})
 
 
 def named(tables: Tables, bucket: BucketRow, key: str, version_id: str | None) -> VersionRow | None:

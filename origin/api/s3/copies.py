@@ -19,7 +19,7 @@ from origin.api.s3.uploads import checksum_items, demand_part_number
 from origin.service.model import Caller, CopyRequest, Expected, IsDeleteMarker, NotModified, ObjectInfo, ServiceError
 from origin.service.placing import precondition_failed
 from origin.service.reading import Reading
-from origin.service.versions import no_source
+from origin.service.versions import naming, no_source
 from wire.dates import iso8601
 from wire.refusals import Refusal
 
@@ -116,7 +116,7 @@ async def _open_source(call: Call, source: Source, span: tuple[int, int] | None)
     """The source's bytes. A copy has no 304: any condition that does not hold is PreconditionFailed."""
     try:
         reading = await call.service.objects.open(
-            _source_caller(call),
+            _source_caller(call, source),
             source.bucket,
             source.key,
             source.version_id,
@@ -155,9 +155,9 @@ def _copied_range(value: str | None) -> tuple[int, int] | None:
     return int(match[1]), int(match[2])
 
 
-def _source_caller(call: Call) -> Caller:
+def _source_caller(call: Call, source: Source) -> Caller:
     """The caller as the reader of a copy's source, whose bucket may be expected to have another owner."""
-    return replace(call.caller, expected_owner=call.headers.get(SOURCE_OWNER))
+    return naming(replace(call.caller, expected_owner=call.headers.get(SOURCE_OWNER)), source.version_id)
 
 
 def _source_version(version_id: str | None) -> dict[str, str]:

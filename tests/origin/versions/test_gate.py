@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -21,6 +22,7 @@ from origin.service.model import (
 )
 from origin.service.rules import Expire, Noncurrent, Rule
 from origin.service.service import Service
+from origin.service.settings import Setting
 from origin.service.version_ids import Versioning
 from tests.origin.storage.support import Clock, caller, stream
 
@@ -155,6 +157,33 @@ async def test_only_an_administrator_bypasses_governance(service: Service, ada: 
     assert await code(service.locks.set_hold(writer, BUCKET, "k", False)) == "AccessDenied"
     assert await code(service.objects.delete(ada, BUCKET, "k", version)) == "AccessDenied"
     assert await code(service.objects.delete(ada, BUCKET, "k", version, bypass=True)) == ""
+
+
+async def test_a_lock_in_a_write_needs_the_right_to_set_it(service: Service, ada: Caller, clock: Clock) -> None:
+    writer = await caller(service, permissions=["write"])
+    assert await code(put(service, writer, lock=Lock(mode="GOVERNANCE", until=clock.now + 5))) == ""
+    assert await code(put(service, writer, lock=Lock(hold=True))) == "AccessDenied"
+    held = CreateUploadRequest(bucket=BUCKET, key="k", lock=Lock(hold=True))
+    assert await code(service.uploads.create(writer, held)) == "AccessDenied"
+
+
+async def test_a_policy_gives_and_takes_the_right_to_bypass(service: Service, ada: Caller, clock: Clock) -> None:
+    eve = await caller(service, "eve", permissions=["admin"])
+    lock = Lock(mode="GOVERNANCE", until=clock.now + DAY)
+    first, second = await put(service, ada, lock=lock), await put(service, ada, lock=lock)
+
+    async def state(effect: str, actions: list[str]) -> None:
+        statement = {"Effect": effect, "Principal": "*", "Action": actions, "Resource": f"arn:aws:s3:::{BUCKET}/*"}
+        document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        await service.bucket_settings.put(ada, "PutBucketPolicy", BUCKET, Setting.POLICY, document)
+
+    await state("Allow", ["s3:DeleteObjectVersion"])
+    assert await code(service.objects.delete(eve, BUCKET, "k", first, bypass=True)) == "AccessDenied"
+    await state("Allow", ["s3:DeleteObjectVersion", "s3:BypassGovernanceRetention"])
+    (done,) = await service.objects.delete_many(eve, BUCKET, [Target("k", first)], bypass=True)
+    assert done.error is None
+    await state("Deny", ["s3:BypassGovernanceRetention"])
+    assert await code(service.objects.delete(ada, BUCKET, "k", second, bypass=True)) == "AccessDenied"
 
 
 async def test_a_locked_bucket_cannot_be_removed(service: Service, ada: Caller) -> None:
