@@ -36,8 +36,9 @@ check: $(VENV)/.test ## style, types and floors only
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports
 
-docs: $(VENV)/.run ## write the generated pages again (docs/configuration.md, facet.example.toml)
+docs: $(VENV)/.run ## write the generated pages again (docs/configuration.md, docs/s3.md, facet.example.toml)
 	@$(PY) -m conf.pages
+	@$(PY) -m origin.pages
 
 lock: ## pin the newest allowed versions of all dependencies (needs uv)
 	@uv -q pip compile pyproject.toml --group build --universal --python-version 3.11 --generate-hashes \

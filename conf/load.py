@@ -24,6 +24,7 @@ PREFIX = "FACET_"
 SETTINGS_JSON = "FACET_SETTINGS_JSON"  # how a supervisor hands its resolved settings to a child
 CONFIG = "FACET_CONFIG"  # the TOML file, where no --config is given
 PAGE = "docs/configuration.md"
+TABLES = frozenset({"sites", "accounts"})  # lists of tables
 _PROCESS_VARIABLES = frozenset({SETTINGS_JSON, CONFIG, "FACET_READY_FD", "FACET_REQUIRE_PROGRAMS"})
 
 
@@ -97,12 +98,12 @@ def _annotation(dotted: str) -> Any:
 
 
 def _from_text(variable: str, dotted: str, text: str) -> Any:
-    """The value a variable's text stands for: lists are written with commas, `sites` as JSON, the rest as it is."""
-    if dotted == "sites":
+    """The value a variable's text stands for: lists are written with commas, lists of tables as JSON, the rest as it is."""
+    if dotted in TABLES:
         try:
             return orjson.loads(text)
         except orjson.JSONDecodeError as error:
-            raise StartError(f"sites ({variable}) is not JSON: {error} (see {PAGE}#sites)") from None
+            raise StartError(f"{dotted} ({variable}) is not JSON: {error} (see {PAGE}#{dotted})") from None
     if get_origin(_annotation(dotted)) is tuple:
         return [part.strip() for part in text.split(",") if part.strip()]
     return text

@@ -15,15 +15,15 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from conf import schema
-from conf.load import PREFIX
-from conf.schema import Settings, Site
+from conf.load import PREFIX, TABLES
+from conf.schema import Account, Settings, Site
 
 _ROOT = Path(__file__).resolve().parent.parent
 _HEAD = """# Configuration
 
 Facet runs without any configuration. Every setting below can be given in a TOML file
 (`facet up --config facet.toml`, or the variable `FACET_CONFIG`), or as an environment variable, which wins over the
-file; options on the command line win over both. Lists are written with commas in variables; `FACET_SITES` is JSON.
+file; options on the command line win over both. Lists are written with commas in variables; `FACET_SITES` and `FACET_ACCOUNTS` are JSON.
 Sizes are bytes, alone or with `KiB`, `MiB`, `GiB`, `TiB`; times are seconds. A setting that is unknown or wrong stops
 the start. `facet.example.toml` holds every setting with its default.
 
@@ -43,8 +43,9 @@ def configuration_page() -> str:
     for name, model in _sections():
         parts.append(f"\n## {name}\n\n{model.__doc__}\n\n")
         parts.append(_table(model, name))
-    parts.append(f"\n## sites\n\n{Site.__doc__} Each is a `[[sites]]` table.\n\n")
-    parts.append(_table(Site, None))
+    for table, entry in (("sites", Site), ("accounts", Account)):
+        parts.append(f"\n## {table}\n\n{entry.__doc__} Each is a `[[{table}]]` table.\n\n")
+        parts.append(_table(entry, None))
     return "".join(parts)
 
 
@@ -133,7 +134,7 @@ def _type(annotation: Any) -> str:
         return ", ".join(_type(part) for part in get_args(annotation) if part is not type(None))
     if get_origin(annotation) is tuple:
         item = get_args(annotation)[0]
-        return "list of tables" if item is Site else f"list ({_type(item)})"
+        return "list of tables" if item in (Site, Account) else f"list ({_type(item)})"
     return str(annotation)
 
 
@@ -154,7 +155,7 @@ def _toml(value: Any, annotation: Any = None) -> str:
 def _example(model: type[BaseModel]) -> list[str]:
     lines = []
     for name, field, annotation in _fields(model):
-        if name == "sites":
+        if name in TABLES:
             continue
         value = '""' if field.default is None else _toml(field.default, annotation)
         lines += [f"# {field.description}", f"# {name} = {value}", ""]

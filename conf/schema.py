@@ -409,6 +409,19 @@ class Nginx(_Section):
     burst: int = Field(2000, ge=0, description="How many requests above the rate are let through before 429.")
 
 
+class Account(_Section):
+    """An owner with a key, made at each start where it is missing: for test suites that come with their own keys."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$", description="The owner's name.")
+    id: str | None = Field(
+        None, pattern=r"^[A-Za-z0-9-]{3,64}$", description="The owner's canonical id; without it, one is made."
+    )
+    display: str | None = Field(None, description="The owner's display name; without it, the name.")
+    email: str = Field("", description="The e-mail address by which ACLs may name the owner.")
+    access_key: str = Field(min_length=3, max_length=128, description="The access key, which may do everything.")
+    secret_key: str = Field(min_length=8, repr=False, description="Its secret.")
+
+
 class Settings(_Section):
     """The whole configuration."""
 
@@ -437,6 +450,8 @@ class Settings(_Section):
     sites: tuple[Site, ...] = Field(
         (), description="Named sites. The default media site serves /{bucket}/{key} on every other host."
     )
+
+    accounts: tuple[Account, ...] = Field((), description="Owners with known keys, for test suites.")
 
     @model_validator(mode="after")
     def consistent(self) -> Self:

@@ -100,6 +100,20 @@ class Keys:
         self._known[name] = (key, secret)
         return NewKey(key=key, secret=secret)
 
+    async def introduce(self, name: str, owner_id: str | None, display: str | None, email: str) -> None:
+        """Make an owner of that name known, where there is none yet. Raises ServiceError InvalidArgument (the id)."""
+        made = owner_id or self._stores.random(32).hex()
+        now = self._stores.clock()
+
+        def transact(tables: Tables) -> None:
+            if tables.owners.named(name) is not None:
+                return
+            if tables.owners.with_id(made) is not None:
+                raise ServiceError("InvalidArgument", f"There is another owner with the id {made}.")
+            tables.owners.add(OwnerRow(made, name, display or name), now, email)
+
+        await self._stores.write(transact)
+
     async def list(self) -> tuple[Key, ...]:
         """Every key, by owner name and access key."""
         return tuple(_key_of(row) for row in await self._stores.read(lambda tables: tables.owners.keys()))

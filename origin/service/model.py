@@ -179,6 +179,8 @@ KEPT_HEADERS = (
     "content-language",
     "expires",
     "x-amz-website-redirect-location",
+    "x-amz-server-side-encryption",
+    "x-amz-server-side-encryption-aws-kms-key-id",
 )
 
 

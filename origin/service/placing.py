@@ -14,6 +14,7 @@ from origin.catalog.rows import BlobState, BucketRow, Described, NewBlob, NewVer
 from origin.seal.keyring import NONCE_BYTES
 from origin.service.access import denied, no_such_bucket, no_such_key
 from origin.service.describe import digests_of
+from origin.service.encryption import encrypted
 from origin.service.exposure import admit
 from origin.service.ingest import Content
 from origin.service.locks import check_removable
@@ -170,7 +171,7 @@ def place_version(
     """
     stores.room(0)
     bucket = bucket_again(tables, bucket)
-    version = admit(tables, bucket, version)
+    version = encrypted(bucket, admit(tables, bucket, version))
     latest = tables.versions.latest(bucket.number, version.key)
     check_conditions(stores, latest, version.key, conditions, create_only=create_only)
     before = tables.quotas.usage(bucket.number)

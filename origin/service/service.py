@@ -110,6 +110,9 @@ async def _first_keys(service: Service) -> None:
             await _key_in_file(service, ROOT, settings.root_key)
         if settings.edge.key_file is None:
             await _key_in_file(service, EDGE, settings.edge_key)
+        for account in settings.accounts:
+            await service.keys.introduce(account.name, account.id, account.display, account.email)
+            await _add_key(service, account.name, account.access_key, account.secret_key)
     except ServiceError as error:
         raise StartError(f"the keys of {settings.data} (data) cannot be made: {error.message}") from error
 
@@ -132,9 +135,13 @@ async def _add_key(service: Service, owner: str, access_key: str, secret: str) -
     """Add a key of ours, or take over its new secret. Raises StartError where somebody else has the access key."""
     found = await service.keys.secret(access_key)
     if found is not None and found[0].owner.name != owner:
-        raise StartError(f"the access key {access_key} of {owner} (root_access_key) belongs to {found[0].owner.name}")
+        raise StartError(
+            f"the access key {access_key} of {owner} (root_access_key, accounts) belongs to {found[0].owner.name}"
+        )
     if found is not None and found[1] == secret:
         return
     if found is not None:
         await service.keys.remove(access_key)
-    await service.keys.add(owner=owner, access_key=access_key, secret_key=secret, permissions=_FIRST[owner])
+    await service.keys.add(
+        owner=owner, access_key=access_key, secret_key=secret, permissions=_FIRST.get(owner, _FIRST[ROOT])
+    )

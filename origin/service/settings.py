@@ -46,6 +46,11 @@ class Settings:
         row = await self._stores.read(lambda tables: authorise(tables, caller, operation(name), bucket))
         return row.settings.get(setting)
 
+    async def public(self, bucket: str, setting: Setting) -> str | None:
+        """The document for a request that nobody has to be allowed to make; None also where there is no bucket."""
+        row = await self._stores.read(lambda tables: tables.buckets.get(bucket))
+        return None if row is None else row.settings.get(setting)
+
     async def put(
         self,
         caller: Caller,

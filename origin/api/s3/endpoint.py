@@ -17,7 +17,7 @@ from aiohttp.web import BaseRequest, StreamResponse
 from conf.logs import AccessLog, safe_target
 from conf.schema import Settings
 from origin.api.peer import LOOPBACK, Peer, TrustedProxies
-from origin.api.s3 import errors, probes, reserved
+from origin.api.s3 import cors, errors, probes, reserved
 from origin.api.s3.authenticate import Claim, Identity, authenticate, hoisted
 from origin.api.s3.body import Body
 from origin.api.s3.call import XML_TYPE, Answer, Call
@@ -26,7 +26,7 @@ from origin.api.s3.handlers import HANDLERS
 from origin.api.s3.headers import of_marker, of_object
 from origin.api.s3.hosts import Hosts
 from origin.api.s3.reply import Ids, send
-from origin.api.s3.router import Route, route, split_target
+from origin.api.s3.router import Route, locate, route, split_target
 from origin.service.model import IsDeleteMarker, NotModified, ServiceError
 from origin.service.service import Service
 from wire import sigv2, sigv4
@@ -49,6 +49,7 @@ class Exchange:
         self.operation: str | None = None
         self.identity: Identity | None = None
         self.error: str | None = None
+        self.cors: Mapping[str, str] = {}
 
     @property
     def must_close(self) -> bool:
@@ -107,6 +108,11 @@ class Endpoint:
         lines = [(_text(name), _text(value)) for name, value in request.raw_headers]
         headers = combine(lines)
         raw_path, raw_query = split_target(request.raw_path)
+        if request.method == "OPTIONS":
+            exchange.operation = "preflight"
+            return await cors.preflight(
+                self._service, locate(raw_path, self._hosts.bucket(headers.get("host", "")))[0], headers
+            )
         claim = self._claim(request.method, raw_path, raw_query, lines, self._hosts.bucket(headers.get("host", "")))
         if claim is not None and claim.presigned:
             headers |= hoisted(dict(split_query(raw_query)))
@@ -130,6 +136,7 @@ class Endpoint:
             return await self._answer_reserved(exchange, raw_path, raw_query)
         found = route(request.method, raw_path, raw_query, headers, self._hosts)
         exchange.operation = found.operation.label
+        exchange.cors = await cors.answered(self._service, found.bucket, request.method, headers)
         return await self._answer_operation(exchange, found, headers, identity, raw_path)
 
     def _claim(
@@ -179,7 +186,7 @@ class Endpoint:
     async def _send(self, exchange: Exchange, answer: Answer) -> StreamResponse:
         return await send(
             exchange.request,
-            answer,
+            replace(answer, headers={**answer.headers, **exchange.cors}),
             exchange.ids,
             lambda error: self._error_document(exchange, error),
             close=exchange.must_close or self._draining,

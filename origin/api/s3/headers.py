@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import quote
 
+from origin.service.encryption import ALGORITHM_HEADER, KEY_HEADER, KMS, SSE_S3
 from origin.service.model import (
     KEPT_HEADERS,
     Caller,
@@ -43,7 +44,7 @@ STORAGE_CLASSES = frozenset(
 )  # fmt: skip
 
 _UNSUPPORTED = re.compile(
-    r"x-amz-(?:copy-source-)?server-side-encryption-customer-.*|x-amz-server-side-encryption-aws-kms-key-id"
+    r"x-amz-(?:copy-source-)?server-side-encryption-customer-.*"
     r"|x-amz-write-offset-bytes"
 )
 _OVERRIDES = {
@@ -57,11 +58,28 @@ _OVERRIDES = {
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
+def check_encryption(headers: Mapping[str, str]) -> None:
+    """Raise Refusal (InvalidArgument) for an algorithm that does not exist, or a key id without KMS."""
+    algorithm = headers.get(ALGORITHM_HEADER)
+    if algorithm is not None and algorithm not in {SSE_S3, *KMS}:
+        raise Refusal(
+            "InvalidArgument", "The encryption method specified is not supported", ArgumentName=ALGORITHM_HEADER,
+            ArgumentValue=algorithm,
+        )  # fmt: skip
+    if KEY_HEADER in headers and algorithm not in KMS:
+        raise Refusal(
+            "InvalidArgument",
+            "Server Side Encryption with AWS KMS managed key requires HTTP header x-amz-server-side-encryption : "
+            "aws:kms",
+            ArgumentName=ALGORITHM_HEADER,
+        )
+
+
 def refuse_unsupported(headers: Mapping[str, str]) -> None:
-    """Raise Refusal (NotImplemented) for a write that asks for encryption keys, tags or locks."""
-    for name, value in headers.items():
-        kms = name == "x-amz-server-side-encryption" and value != "AES256"
-        if kms or _UNSUPPORTED.fullmatch(name):
+    """Raise Refusal for a write that asks for customer keys (NotImplemented) or for encryption that does not exist."""
+    check_encryption(headers)
+    for name in headers:
+        if _UNSUPPORTED.fullmatch(name):
             raise Refusal(
                 "NotImplemented", "A header you provided implies functionality that is not implemented.", Header=name
             )
@@ -194,7 +212,8 @@ _SHOWN = {name: "-".join(word.capitalize() for word in name.split("-")) for name
 
 def of_write(info: ObjectInfo) -> dict[str, str]:
     """What the answer to any write says of the version it made."""
-    return of_version(info.version_id) | of_expiration(info.expiration)
+    shown = {name: info.headers[name] for name in (ALGORITHM_HEADER, KEY_HEADER) if name in info.headers}
+    return of_version(info.version_id) | of_expiration(info.expiration) | shown
 
 
 def of_version(version_id: str | None) -> dict[str, str]:

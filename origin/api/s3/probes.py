@@ -35,10 +35,6 @@ PROBES: dict[str, Empty | Missing] = {
     "GetBucketNotificationConfiguration": Empty("NotificationConfiguration"),
     "GetBucketAccelerateConfiguration": Empty("AccelerateConfiguration"),
     "GetBucketRequestPayment": Empty("RequestPaymentConfiguration", [("Payer", "BucketOwner")]),
-    "GetBucketCors": Missing("NoSuchCORSConfiguration", "The CORS configuration does not exist"),
-    "GetBucketEncryption": Missing(
-        "ServerSideEncryptionConfigurationNotFoundError", "The server side encryption configuration was not found"
-    ),
     "GetBucketWebsite": Missing(
         "NoSuchWebsiteConfiguration", "The specified bucket does not have a website configuration"
     ),

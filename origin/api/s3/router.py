@@ -70,7 +70,7 @@ def route(method: str, raw_path: str, raw_query: str, headers: Mapping[str, str]
     Raises Refusal: InvalidURI, InvalidArgument, MethodNotAllowed, NotImplemented.
     """
     virtual = hosts.bucket(headers.get("host", ""))
-    bucket, key = _locate(raw_path, virtual)
+    bucket, key = locate(raw_path, virtual)
     level = Level.OBJECT if key else Level.BUCKET if bucket else Level.SERVICE
     pairs = split_query(raw_query)
     query: dict[str, str] = {}
@@ -81,7 +81,8 @@ def route(method: str, raw_path: str, raw_query: str, headers: Mapping[str, str]
     return Route(operation, bucket, key, query, virtual is not None)
 
 
-def _locate(raw_path: str, virtual: str | None) -> tuple[str, str]:
+def locate(raw_path: str, virtual: str | None) -> tuple[str, str]:
+    """Bucket and key of a raw path; `virtual` is the bucket that the host names. Raises Refusal."""
     rest = raw_path[1:]
     if virtual is not None:
         return virtual, decode(rest)

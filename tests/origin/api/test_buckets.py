@@ -160,7 +160,6 @@ def test_an_acl_is_asked_for_in_one_way(origin: Origin, s3: Any, bucket: str) ->
         ("cors", "NoSuchCORSConfiguration"),
         ("policy", "NoSuchBucketPolicy"),
         ("tagging", "NoSuchTagSet"),
-        ("encryption", "ServerSideEncryptionConfigurationNotFoundError"),
         ("object-lock", "ObjectLockConfigurationNotFoundError"),
         ("website", "NoSuchWebsiteConfiguration"),
         ("replication", "ReplicationConfigurationNotFoundError"),

@@ -1,0 +1,60 @@
+"""The page made from the operation table: docs/s3.md. `make docs` writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from origin.api.s3.probes import PROBES
+from origin.service.actions import action
+from origin.service.operations import TABLE, Level, Operation
+
+_ROOT = Path(__file__).resolve().parent.parent
+_HEAD = """# S3 operations
+
+What Facet does for each operation of the Amazon S3 API. *yes* is implemented as AWS documents it; *not configured* is
+answered as AWS answers for a bucket where it was never set; *no* is refused with `NotImplemented` (501) and changes
+nothing. A sub-resource that is in no row is refused too. "Permission" is what the access key needs (`facet key add
+--allow`), "action" the name in bucket policies and key policies.
+
+Signatures: version 4 (headers, presigned URLs, POST forms, signed and unsigned chunks, trailers) and version 2
+(headers, presigned URLs, POST forms; `origin.sigv2 = false` turns it off). Keys with `//`, `+`, `%`, dots and any
+UTF-8 are kept as they are.
+
+For conformance suites: `accounts` in the settings makes owners with fixed ids, names, e-mail addresses and keys at
+each start, and `origin.lifecycle_day` makes a day of lifecycle rules last seconds.
+
+This page is made from `origin/service/operations.py` by `make docs`.
+"""
+_TITLES = {Level.SERVICE: "Service", Level.BUCKET: "Buckets", Level.OBJECT: "Objects"}
+
+
+def s3_page() -> str:
+    """docs/s3.md."""
+    parts = [_HEAD]
+    for level in Level:
+        parts.append(f"\n## {_TITLES[level]}\n\n| Operation | Request | Supported | Permission | Action |\n")
+        parts.append("| --- | --- | --- | --- | --- |\n")
+        parts += [_row(operation) for operation in _of(level)]
+    return "".join(parts)
+
+
+def _of(level: Level) -> Iterator[Operation]:
+    return (operation for operation in TABLE if operation.level is level)
+
+
+def _row(operation: Operation) -> str:
+    request = f"`{operation.method}{' ?' + operation.subresource if operation.subresource else ''}`"
+    said = f"{request} {operation.selector}".rstrip()
+    state = "yes" if operation.supported else "not configured" if operation.name in PROBES else "no"
+    name = f"`{action(operation, version=False)}`"
+    return f"| {operation.name} | {said} | {state} | `{operation.permission}` | {name} |\n"
+
+
+def main() -> None:
+    """Write the page into the checkout."""
+    (_ROOT / "docs" / "s3.md").write_text(s3_page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
