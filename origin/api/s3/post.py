@@ -15,7 +15,10 @@ from origin.api.s3.authenticate import known_key
 from origin.api.s3.body import checksums_of
 from origin.api.s3.call import XML_TYPE, Answer, Call
 from origin.api.s3.objects import put_request, written
+from origin.api.s3.tagging import HEADER as TAGGING
+from origin.api.s3.tagging import parse_tagging
 from origin.service.model import Caller, Expected, ObjectInfo
+from origin.service.operations import Level
 from wire.claims import unsupported
 from wire.forms import FormReader, boundary_of
 from wire.postpolicy import read_form_claim, read_policy
@@ -70,10 +73,12 @@ async def _signer(call: Call, fields: Mapping[str, str]) -> tuple[Caller, tuple[
 
 
 def _headers(fields: Mapping[str, str]) -> dict[str, str]:
-    """The headers that the fields stand for."""
+    """The headers that the fields stand for. Raises Refusal (MalformedXML); ServiceError (InvalidTag)."""
     headers = dict(fields)
     if "acl" in headers:
         headers["x-amz-acl"] = headers.pop("acl")
+    if "tagging" in headers:
+        headers[TAGGING] = urlencode(parse_tagging(headers.pop("tagging").encode(), Level.OBJECT))
     return headers
 
 

@@ -111,6 +111,36 @@ def test_keys_order_as_bytes_and_markers_are_not_listed(catalog: Catalog) -> Non
     ]
 
 
+def test_a_listing_costs_what_it_returns_however_many_markers_and_versions_lie_between(catalog: SqliteCatalog) -> None:
+    def work(tables: Tables, between: int) -> int:
+        for number in range(between):
+            key = b"k%06d" % number
+            tables.versions.insert(10 * number + 20, version(key, version_id="v"))
+            tables.versions.insert(10 * number + 21, version(key, marker=True, version_id="m"))
+        steps = 0
+
+        def count() -> bool:
+            nonlocal steps
+            steps += 1
+            return False
+
+        connection = tables.versions._connection  # type: ignore[attr-defined]
+        connection.set_progress_handler(count, 1)
+        assert [row.key for row in tables.versions.live(1, b"", None)] == [b"a", b"z"]
+        connection.set_progress_handler(None)
+        return steps
+
+    def fill(tables: Tables) -> None:
+        tables.owners.add(OWNER, 1.0)
+        tables.versions.insert(1, version(b"a"))
+        tables.versions.insert(2, version(b"z"))
+
+    catalog.write(fill).result(10)
+    few = catalog.write(lambda tables: work(tables, 0)).result(10)
+    many = catalog.write(lambda tables: work(tables, 2000)).result(60)
+    assert many == few
+
+
 def test_removing_the_latest_version_brings_back_the_one_before(catalog: Catalog) -> None:
     def work(tables: Tables) -> list[int]:
         tables.owners.add(OWNER, 1.0)

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.origin.api.conftest import Origin
+from tests.origin.api.test_post import policy, post, signed
 from tests.origin.versions.support import put, refused
 
 Tags = dict[str, str]
@@ -82,6 +83,14 @@ def test_a_copy_keeps_the_tags_or_replaces_them(s3: Any, bucket: str) -> None:
     assert tags_of(s3, bucket, "none") == {}
     wrong = {"Bucket": bucket, "Key": "x", "CopySource": source, "TaggingDirective": "MERGE"}
     assert refused(s3.copy_object, **wrong) == ("InvalidArgument", 400)
+
+
+def test_a_form_may_bring_tags(origin: Origin, s3: Any, bucket: str) -> None:
+    document = policy(bucket, ["starts-with", "$tagging", ""])
+    tagging = "<Tagging><TagSet><Tag><Key>a b</Key><Value>1</Value></Tag></TagSet></Tagging>"
+    assert post(origin, bucket, {"key": "k", "tagging": tagging, **signed(document)}).status == 204
+    assert tags_of(s3, bucket, "k") == {"a b": "1"}
+    assert post(origin, bucket, {"key": "k", "tagging": "a=1", **signed(document)}).code == "MalformedXML"
 
 
 def test_tags_belong_to_a_version(s3: Any, versioned: str) -> None:
