@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from origin.jobs.check import check
 from origin.service.model import Caller, Copied, CopyRequest, ObjectInfo, PutRequest, ServiceError, Target
 from origin.service.service import Service
 from origin.service.version_ids import NULL, Versioning
@@ -77,9 +78,11 @@ class Versions(RuleBasedStateMachine):
             return error.code
 
     def teardown(self) -> None:
+        found = self.run(check(self.service.stores))
         self.run(self.service.close())
         self.loop.close()
         self.folder.cleanup()
+        assert found.clean, found.document()
 
     def shown(self, version_id: str | None) -> None:
         """Ids are shown as the state says."""
