@@ -18,7 +18,7 @@ from pathlib import Path
 from rich.progress import track
 from rich.table import Table
 
-from bench.load import Sample, wrk
+from bench.load import Sample, cpu_seconds, peak_memory, wrk
 from bench.origins import KEY, SECRET, Origin, origin, script
 from conf.schema import Origin as OriginSettings
 from conf.schema import Settings
@@ -27,7 +27,7 @@ from origin.catalog.rows import BucketRow, ManifestRow, NewVersion, VersionRow
 from origin.service.model import Caller, PutRequest
 from origin.service.service import Service
 
-FEW, KEYS, BATCH = 1000, 5000, 5000
+FEW, KEYS, BATCH = 1000, 2000, 5000
 GROUPED, PREFIXES, LISTS = 100_000, 10, 30
 BODY = b"a small object that stands for all others" * 4
 
@@ -106,27 +106,44 @@ def tables(folder: Path, rounds: int, objects: int) -> Iterator[Table]:
 
 def _requests(one: Origin, folder: Path, rounds: int, keys: dict[str, list[str]], objects: int) -> Table:
     table = Table("request", f"CPU us at {FEW:,}", f"CPU us at {objects:,}", "x", "goal", "p99 ms at either",
-                  title="One bucket of very many objects, 32 connections")  # fmt: skip
+                  title="One bucket of very many objects; 32 connections, HEAD one")  # fmt: skip
     for verb, operation, goal in (
         ("GET", "get_object", 1.15), ("HEAD", "head_object", 1.15), ("PUT", "put_object", 1.5),
     ):  # fmt: skip
         samples: dict[str, list[Sample]] = {name: [] for name in keys}
+        targets = {name: one.targets(operation, some, bucket=name) for name, some in keys.items()}
         files = {
-            name: script(
-                folder, f"{verb}-{name}", one.url, verb,
-                one.targets(operation, some, bucket=name), BODY if verb == "PUT" else b"",
-            )
-            for name, some in keys.items()
-        }  # fmt: skip
+            name: script(folder, f"{verb}-{name}", one.url, verb, some, BODY if verb == "PUT" else b"")
+            for name, some in targets.items()
+        }
         for number in range(rounds + 1):
-            for name, file in files.items():
-                sample = wrk(one.url, [one.pid], script=file)
+            for name, some in targets.items():
+                sample = _heads(one, some) if verb == "HEAD" else wrk(one.url, [one.pid], script=files[name])
                 if number:
                     samples[name].append(sample)
         few, full = (1e6 / statistics.median(run.per_cpu_second for run in runs) for runs in samples.values())
         late = " / ".join(f"{statistics.median(run.p99 for run in runs):.1f}" for runs in samples.values())
         table.add_row(verb, f"{few:,.0f}", f"{full:,.0f}", f"{full / few:.2f}", f"<= {goal:.2f}", late)
     return table
+
+
+def _heads(one: Origin, targets: Sequence[str]) -> Sample:
+    """HEAD requests one after the other: wrk waits for a body that HEAD never sends."""
+    connection = http.client.HTTPConnection(*one.address)
+    before, began = cpu_seconds([one.pid]), time.perf_counter()
+    times = []
+    for target in targets:
+        start = time.perf_counter()
+        connection.request("HEAD", target)
+        answer = connection.getresponse()
+        answer.read()
+        assert answer.status == 200
+        times.append((time.perf_counter() - start) * 1e3)
+    used, seconds = cpu_seconds([one.pid]) - before, time.perf_counter() - began
+    connection.close()
+    ranked = sorted(times)
+    return Sample(len(times), seconds, used, ranked[len(ranked) // 2], ranked[len(ranked) * 99 // 100],
+                  peak_memory([one.pid]), 0)  # fmt: skip
 
 
 def _listings(one: Origin) -> Table:

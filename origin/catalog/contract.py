@@ -191,6 +191,9 @@ class Manifests(Protocol):
     def take_segments(self, number: int, limit: int) -> list[int]:
         """Remove up to `limit` segments and return their blobs, whose references are now the caller's."""
 
+    def take_parts(self, number: int, limit: int) -> list[int]:
+        """Remove up to `limit` parts and return their manifests, whose references are now the caller's."""
+
     def remove(self, number: int) -> None: ...
 
 

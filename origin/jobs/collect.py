@@ -132,8 +132,11 @@ def _release_segments(tables: Tables, doomed: ManifestRow) -> bool:
         tables.blobs.release(blob, manifest.doomed_at, manifest.doomed_in)
     if len(blobs) == BATCH:
         return True
-    for number, _ in manifest.parts:
+    parts = tables.manifests.take_parts(manifest.number, BATCH)
+    for number in parts:
         tables.manifests.release(number, manifest.doomed_at, manifest.doomed_in)
+    if len(parts) == BATCH:
+        return True
     tables.manifests.remove(manifest.number)
     return False
 

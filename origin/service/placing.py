@@ -175,7 +175,7 @@ def place_version(
     latest = tables.versions.latest(bucket.number, version.key)
     check_conditions(stores, latest, version.key, conditions, create_only=create_only)
     before = tables.quotas.usage(bucket.number)
-    written = _place(stores, tables, bucket, version, OBJECT_CREATED)
+    written = _place(stores, tables, bucket, version, OBJECT_CREATED, latest)
     check_quota(tables, bucket.name, bucket.number, before, completed=completed)
     return written
 
@@ -195,17 +195,23 @@ def place_marker(stores: Stores, tables: Tables, bucket: BucketRow, key: bytes) 
         digests=b"",
         marker=True,
     )
-    return shown_id(bucket, _place(stores, tables, bucket, marker, OBJECT_HIDDEN).version.version_id)
+    latest = tables.versions.latest(bucket.number, key)
+    return shown_id(bucket, _place(stores, tables, bucket, marker, OBJECT_HIDDEN, latest).version.version_id)
 
 
-def _place(stores: Stores, tables: Tables, bucket: BucketRow, version: NewVersion, kind: str) -> Written:
-    """Insert a version or delete marker; a null one takes the place of the null version."""
+def _place(
+    stores: Stores, tables: Tables, bucket: BucketRow, version: NewVersion, kind: str, latest: VersionRow | None
+) -> Written:
+    """Insert a version or delete marker; a null one takes the place of the null version.
+
+    A key without a latest version has none, and where the latest is the null version it need not be looked for.
+    """
     sequence, now = tables.meta.mutation(), version.created
     version = replace(version, version_id=new_id(stores, bucket, sequence))
     if not version.marker:
         version = replace(version, lock=lock_of_new(bucket, version.lock, now))
-    if not version.version_id:
-        null = tables.versions.get(bucket.number, version.key, "")
+    if not version.version_id and latest is not None:
+        null = latest if not latest.version_id else tables.versions.get(bucket.number, version.key, "")
         if null is not None:
             _drop(tables, null, now, sequence, bypass=False)
     tables.versions.insert(sequence, version)

@@ -118,6 +118,12 @@ class Manifests(Table):
         )
         return [blob for (blob,) in rows.fetchall()]
 
+    def take_parts(self, number: int, limit: int) -> list[int]:
+        parts = unpack(self._value("SELECT ifnull(parts, '[]') FROM manifests WHERE number = ?", (number,)))
+        if parts:
+            self._run("UPDATE manifests SET parts = ? WHERE number = ?", (pack(tuple(parts[limit:])), number))
+        return [part for part, _ in parts[:limit]]
+
     def remove(self, number: int) -> None:
         self._run("DELETE FROM manifests WHERE number = ?", (number,))
 

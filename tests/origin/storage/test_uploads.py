@@ -10,6 +10,7 @@ import zlib
 import pytest
 
 from conf.schema import Settings
+from origin.jobs import collect
 from origin.jobs.collect import collect_once
 from origin.service.ingest import SEGMENT
 from origin.service.model import (
@@ -22,6 +23,7 @@ from origin.service.model import (
     UploadInfo,
 )
 from origin.service.service import Service
+from tests.faults.examine import recount
 from tests.origin.storage.support import BUCKET, MIB, Clock, blob_files, get, put, stream
 
 LATER = 10_000.0
@@ -121,6 +123,21 @@ async def test_an_object_deleted_before_its_upload_is_collected_loses_nothing_tw
         await collect_once(service.stores, clock.now)
     assert await get(service, ada, "other") == data
     assert len(blob_files(scratch)) == 1
+
+
+async def test_an_object_of_many_parts_is_collected_in_batches(
+    service: Service, ada: Caller, scratch: Settings, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(collect, "BATCH", 2)
+    upload = await begin(service, ada)
+    parts = [await part(service, ada, upload, number, os.urandom(50_000)) for number in range(1, 8)]
+    await service.uploads.complete(ada, BUCKET, "k", upload.upload_id, named(*parts))
+    await service.objects.delete(ada, BUCKET, "k")
+    for _ in range(3):
+        clock.now += LATER
+        await collect_once(service.stores, clock.now)
+    assert blob_files(scratch) == []
+    assert list(recount(scratch)) == []
 
 
 async def test_an_aborted_upload_leaves_nothing(service: Service, ada: Caller, scratch: Settings, clock: Clock) -> None:
