@@ -21,6 +21,9 @@ Signatures: version 4 (headers, presigned URLs, POST forms, signed and unsigned 
 (headers, presigned URLs, POST forms; `origin.sigv2 = false` turns it off). Keys with `//`, `+`, `%`, dots and any
 UTF-8 are kept as they are.
 
+Encryption: everything is sealed with the master key (docs/security.md). SSE-S3 and SSE-KMS are names that are kept and
+read back; keys of customers (SSE-C) are refused with `NotImplemented`.
+
 For conformance suites: `accounts` in the settings makes owners with fixed ids, names, e-mail addresses and keys at
 each start, and `origin.lifecycle_day` makes a day of lifecycle rules last seconds.
 

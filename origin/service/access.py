@@ -24,7 +24,7 @@ from origin.catalog.rows import BucketRow, OwnerRow, VersionRow
 from origin.service.acl import grants, read_acl
 from origin.service.actions import OF_THE_LIST, OF_THE_VERSION, action, bucket_grant, object_grant
 from origin.service.exposure import Ownership, owner_of_version, ownership, public_access
-from origin.service.model import Caller, Key, Permission, ServiceError
+from origin.service.model import Caller, Key, Permission, ServiceError, Setting
 from origin.service.operations import Operation
 from origin.service.operations import operation as operation_named
 from origin.service.policy import (
@@ -38,7 +38,6 @@ from origin.service.policy import (
 )
 from origin.service.stores import Stores
 
-POLICY = "policy"
 _MENDING = frozenset({"GetBucketPolicy", "PutBucketPolicy", "DeleteBucketPolicy"})
 _SILENT = Outcome(Effect.NONE)
 VERSION_KEY = "s3:versionid"
@@ -157,7 +156,7 @@ def _stated(
     caller: Caller, key: Key | None, operation: Operation, bucket: BucketRow, name: str, version: VersionRow | None
 ) -> Outcome:
     """What the bucket's policy says, after public access block."""
-    document = bucket.settings.get(POLICY)
+    document = bucket.settings.get(Setting.POLICY)
     if document is None:
         return _SILENT
     policy = read_bucket_policy(document, bucket.name)

@@ -13,8 +13,8 @@ from functools import lru_cache
 import msgspec
 
 from origin.catalog.rows import BucketRow, NewVersion
+from origin.service.model import Setting
 
-ENCRYPTION = "encryption"
 ALGORITHM_HEADER = "x-amz-server-side-encryption"
 KEY_HEADER = f"{ALGORITHM_HEADER}-aws-kms-key-id"
 SSE_S3 = "AES256"
@@ -46,8 +46,15 @@ def _read(document: str) -> DefaultEncryption:
 
 def default_encryption(settings: Mapping[str, str]) -> DefaultEncryption:
     """The default of a bucket with these settings; every bucket has one, as on AWS."""
-    document = settings.get(ENCRYPTION)
+    document = settings.get(Setting.ENCRYPTION)
     return _PLAIN if document is None else _read(document)
+
+
+def carried(source: Mapping[str, str], asked: Mapping[str, str]) -> dict[str, str]:
+    """The headers of a copy that keeps its source's: what it is encrypted with is chosen anew."""
+    own = (ALGORITHM_HEADER, KEY_HEADER)
+    kept = {name: value for name, value in source.items() if name not in own}
+    return kept | {name: value for name, value in asked.items() if name in own}
 
 
 def encrypted(bucket: BucketRow, version: NewVersion) -> NewVersion:

@@ -16,10 +16,8 @@ import msgspec
 from origin.catalog.contract import Tables
 from origin.catalog.rows import BucketRow, NewVersion, VersionRow
 from origin.service.acl import PRIVATE, is_public, make_acl, read_acl
-from origin.service.model import ServiceError
+from origin.service.model import ServiceError, Setting
 from origin.service.operations import Level
-
-PUBLIC_ACCESS, OWNERSHIP = "public-access", "ownership"
 
 
 class PublicAccessBlock(msgspec.Struct, frozen=True):
@@ -55,13 +53,13 @@ def _read(document: str) -> PublicAccessBlock:
 
 def public_access(bucket: BucketRow) -> PublicAccessBlock:
     """The bucket's block; nothing is blocked where it was never set."""
-    document = bucket.settings.get(PUBLIC_ACCESS)
+    document = bucket.settings.get(Setting.PUBLIC_ACCESS)
     return _OPEN if document is None else _read(document)
 
 
 def ownership(bucket: BucketRow) -> Ownership:
     """The bucket's object ownership; without controls, who writes an object owns it."""
-    return Ownership(bucket.settings.get(OWNERSHIP, Ownership.WRITER))
+    return Ownership(bucket.settings.get(Setting.OWNERSHIP, Ownership.WRITER))
 
 
 def owner_of_version(bucket: BucketRow, version: VersionRow) -> str:

@@ -14,10 +14,10 @@ import msgspec
 
 from origin.catalog.contract import Tables
 from origin.catalog.rows import BucketRow, UploadState, VersionRow
-from origin.service.model import Caller, ServiceError
+from origin.service.model import Caller, ServiceError, Setting
 from origin.service.placing import bucket_again, place_marker, remove_version
 from origin.service.rules import Past, Rule, Rules, decoded, is_due, rules_of, upload_is_due
-from origin.service.settings import Setting, Settings
+from origin.service.settings import Settings
 from origin.service.stores import Stores
 from origin.service.version_ids import Versioning
 

@@ -22,9 +22,8 @@ import msgspec
 from origin.catalog.contract import Tables
 from origin.catalog.rows import UNLOCKED, BucketRow, Lock, VersionRow
 from origin.service.access import authorise, decide, denied
-from origin.service.model import Caller, Permission, ServiceError
+from origin.service.model import Caller, Permission, ServiceError, Setting
 from origin.service.operations import Level, Operation, operation
-from origin.service.settings import Setting
 from origin.service.stores import Stores
 from origin.service.version_ids import Versioning, shown_id
 from origin.service.versions import present

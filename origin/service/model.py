@@ -49,6 +49,20 @@ AclWish = str | tuple[tuple[str, str, str], ...]
 and emailAddress."""
 
 
+class Setting(StrEnum):
+    """The names of a bucket's settings."""
+
+    POLICY = "policy"
+    PUBLIC_ACCESS = "public-access"
+    OWNERSHIP = "ownership"
+    CORS = "cors"
+    ENCRYPTION = "encryption"
+    WEBSITE = "website"
+    TAGS = "tags"
+    OBJECT_LOCK = "object-lock"
+    LIFECYCLE = "lifecycle"
+
+
 class Permission(StrEnum):
     """What a key may do (DESIGN: Access). `ADMIN` includes reading, writing, deleting and configuring."""
 

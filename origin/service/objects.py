@@ -13,6 +13,7 @@ from origin.service.acl import wish_text
 from origin.service.describe import Digests, described, digests_of, new_info, seal_digests
 from origin.service.digests import with_checksum
 from origin.service.duplicates import Duplicates
+from origin.service.encryption import carried
 from origin.service.ingest import Ingest
 from origin.service.limits import check_key, check_metadata
 from origin.service.locks import bypasses, check_wanted, for_new
@@ -249,7 +250,11 @@ class Objects:
             if request.replace:
                 about = described(request.content_type, request.headers, request.metadata, acl, about.storage_class)
             about = described(
-                about.content_type, about.headers, about.metadata, acl, request.storage_class or about.storage_class
+                about.content_type,
+                carried(about.headers, request.headers),
+                about.metadata,
+                acl,
+                request.storage_class or about.storage_class,
             )
             check_wanted(caller, bucket, request.key, request.lock, stores.clock())
             tables.manifests.acquire(source.manifest)

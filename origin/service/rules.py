@@ -15,8 +15,7 @@ from math import ceil
 import msgspec
 
 from origin.catalog.rows import BucketRow, NewVersion, UploadRow, VersionRow
-from origin.service.model import Expiration
-from origin.service.settings import Setting
+from origin.service.model import Expiration, Setting
 
 DAY = 86400.0
 

@@ -7,32 +7,17 @@ the operation table; what the text means belongs to the room that evaluates it. 
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import StrEnum
 
 from origin.catalog.contract import Tables
 from origin.catalog.rows import BucketRow
 from origin.service.access import authorise
-from origin.service.model import Caller
+from origin.service.model import Caller, Setting
 from origin.service.operations import operation
 from origin.service.stores import Stores
 from wire.feed import BUCKET_CHANGED
 
 Check = Callable[[BucketRow, Caller], None]
 """What else must hold inside the transaction; raises ServiceError."""
-
-
-class Setting(StrEnum):
-    """The names of a bucket's settings."""
-
-    POLICY = "policy"
-    PUBLIC_ACCESS = "public-access"
-    OWNERSHIP = "ownership"
-    CORS = "cors"
-    ENCRYPTION = "encryption"
-    WEBSITE = "website"
-    TAGS = "tags"
-    OBJECT_LOCK = "object-lock"
-    LIFECYCLE = "lifecycle"
 
 
 class Settings:

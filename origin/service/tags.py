@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from origin.catalog.contract import Tables
-from origin.service.model import Caller, ServiceError
+from origin.service.model import Caller, ServiceError, Setting
 from origin.service.operations import Level, operation
 from origin.service.reading import find
-from origin.service.settings import Setting, Settings
+from origin.service.settings import Settings
 from origin.service.stores import Stores
 from origin.service.version_ids import shown_id
 from wire.feed import OBJECT_TAGS

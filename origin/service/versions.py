@@ -12,9 +12,8 @@ from dataclasses import replace
 from origin.catalog.contract import Tables
 from origin.catalog.rows import BucketRow, VersionRow
 from origin.service.access import VERSION_KEY, authorise, no_such_key
-from origin.service.model import Caller, IsDeleteMarker, ServiceError
+from origin.service.model import Caller, IsDeleteMarker, ServiceError, Setting
 from origin.service.operations import operation
-from origin.service.settings import Setting
 from origin.service.stores import Stores
 from origin.service.version_ids import NULL, Versioning, known_id, shown_id
 from wire.feed import BUCKET_CHANGED

@@ -12,8 +12,8 @@ import msgspec
 from origin.api.s3 import xml
 from origin.api.s3.call import Answer, Call, xml_answer
 from origin.service.cors import ANY, METHODS, CorsRule, fitting, read_rules
+from origin.service.model import Setting
 from origin.service.service import Service
-from origin.service.settings import Setting
 from wire.fields import split_list
 from wire.refusals import Refusal
 

@@ -10,13 +10,12 @@ import msgspec
 from origin.api.s3 import xml
 from origin.api.s3.call import Answer, Call, xml_answer
 from origin.service.encryption import (
-    ENCRYPTION,
     KMS,
     SSE_S3,
     DefaultEncryption,
     default_encryption,
 )
-from origin.service.settings import Setting
+from origin.service.model import Setting
 from wire.refusals import Refusal
 
 MAX_BODY = 64 * 1024
@@ -25,7 +24,7 @@ MAX_BODY = 64 * 1024
 async def get_encryption(call: Call) -> Answer:
     """GetBucketEncryption: SSE-S3 where nothing else was set."""
     document = await call.service.bucket_settings.get(call.caller, call.operation.name, call.bucket, Setting.ENCRYPTION)
-    chosen = default_encryption({} if document is None else {ENCRYPTION: document})
+    chosen = default_encryption({} if document is None else {Setting.ENCRYPTION: document})
     applied: list[xml.Item] = [("SSEAlgorithm", chosen.algorithm), ("KMSMasterKeyID", chosen.key_id)]
     rule: list[xml.Item] = [
         ("ApplyServerSideEncryptionByDefault", applied), ("BucketKeyEnabled", chosen.bucket_key),

@@ -14,9 +14,8 @@ from origin.api.s3 import xml
 from origin.api.s3.call import Answer, Call, xml_answer
 from origin.catalog.rows import BucketRow
 from origin.service.exposure import Ownership, PublicAccessBlock, check_enforceable, public_access
-from origin.service.model import Caller, ServiceError
+from origin.service.model import Caller, ServiceError, Setting
 from origin.service.policy import MAX_POLICY, Malformed, read_bucket_policy
-from origin.service.settings import Setting
 from wire.refusals import Refusal
 
 _JSON = {"Content-Type": "application/json"}

@@ -149,6 +149,16 @@ def test_a_write_may_choose_its_encryption(s3: Any, bucket: str) -> None:
     assert s3.head_object(Bucket=bucket, Key="m")["ServerSideEncryption"] == "AES256"
 
 
+def test_a_copy_chooses_its_encryption_anew(s3: Any, bucket: str) -> None:
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x", ServerSideEncryption="aws:kms", SSEKMSKeyId="my-key")
+    s3.copy_object(Bucket=bucket, Key="plain", CopySource=f"{bucket}/k")
+    assert s3.head_object(Bucket=bucket, Key="plain")["ServerSideEncryption"] == "AES256"
+    s3.copy_object(
+        Bucket=bucket, Key="other", CopySource=f"{bucket}/k", ServerSideEncryption="aws:kms", SSEKMSKeyId="b"
+    )
+    assert s3.head_object(Bucket=bucket, Key="other")["SSEKMSKeyId"] == "b"
+
+
 @pytest.mark.parametrize(
     "headers",
     [{"x-amz-server-side-encryption": "ROT13"}, {"x-amz-server-side-encryption-aws-kms-key-id": "my-key"}],

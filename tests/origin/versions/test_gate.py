@@ -18,11 +18,11 @@ from origin.service.model import (
     Expected,
     PutRequest,
     ServiceError,
+    Setting,
     Target,
 )
 from origin.service.rules import Expire, Noncurrent, Rule
 from origin.service.service import Service
-from origin.service.settings import Setting
 from origin.service.version_ids import Versioning
 from tests.origin.storage.support import Clock, caller, stream
 
