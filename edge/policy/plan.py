@@ -43,6 +43,9 @@ RENDERABLE_TYPES: Final = frozenset(
 )
 """Content types that are probed, rendered and negotiated; for all others image parameters are nothing."""
 
+_PLAIN: Final = frozenset({"gif", *PLACEHOLDERS})
+"""Formats that can say nothing about their colours: sRGB is meant."""
+
 _RENDERABLE_FORMATS: Final = frozenset({"jpeg", "png", "gif", "webp", "avif", "tiff", "svg"})
 
 
@@ -217,7 +220,7 @@ def decide(asset: AssetFacts, variant: Variant, accept: AcceptClass, site: Site,
         target=target_score(settings.quality) if _aims(variant, format, frames) else 0.0,
         lossless=lossless,
         animated=frames > 1,
-        keep_profile=asset.has_profile and format != "gif" and accept != OWN,
+        keep_profile=asset.has_profile and format not in _PLAIN and accept != OWN,
         keep_copyright=site.keep_copyright,
     )
     return Rendering(plan, may_yield=variant.format == "auto" and not reshapes)

@@ -117,7 +117,11 @@ def to_working_space(work: Work) -> None:
 
 def resize(work: Work) -> None:
     """Resample to the plan's size (libvips resize, Lanczos 3), colours weighted by alpha so that no fringe appears
-    (premultiply, unpremultiply)."""
+    (premultiply, unpremultiply).
+
+    No sharpening follows: on four photographs reduced to 320 and 500 px (JPEG 80) a light one gained 0.4 to 0.8
+    SSIMULACRA2 points for 3 % more bytes, as one step of quality does, and a stronger one lost 2 (2026-11-20).
+    """
     if not work.resizes:
         return
     width, height = work.stored_size

@@ -177,6 +177,8 @@ def test_a_placeholder_is_made_of_few_pixels_and_of_the_part_that_is_asked_for()
     for name in ("blurhash", "thumbhash", "color"):
         plan = rendered(jpeg(width=4000, height=3000), f"format={name}", CHROME)
         assert (plan.width, plan.height, plan.format, plan.quality, plan.animated) == (32, 24, name, 0, False)
+    wide = jpeg(has_profile=True)
+    assert rendered(wide, "format=color", CHROME) == rendered(wide, "format=color", CURL)
     square = rendered(jpeg(width=4000, height=3000), "w=200&h=200&fit=cover&format=blurhash", CURL)
     assert (square.width, square.height, square.resize_width, square.resize_height) == (32, 32, 43, 32)
     assert rendered(picture("gif", pages=9), "format=color", CHROME).animated is False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -155,3 +157,8 @@ def test_any_text_is_read_or_refused(query: str) -> None:
 def test_a_variant_travels_between_processes(pairs: list[tuple[str, str]]) -> None:
     variant = read("&".join("=".join(pair) for pair in pairs).replace("#", "%23"))
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(variant), type=Variant) == variant
+
+
+def test_the_page_about_pictures_has_this_table() -> None:
+    page = Path(__file__).parents[3] / "docs" / "pictures.md"
+    assert table_markdown() in page.read_text()
