@@ -67,7 +67,7 @@ def bare_write(folder: Path, body: bytes) -> None:
 def large(folder: Path, rounds: int) -> Table:
     """64 MiB in and out, one request at a time; every body is new, so nothing is joined."""
     seconds: dict[str, list[float]] = {}
-    cpu: dict[str, list[float]] = {"PUT": [], "GET": []}
+    cpu: dict[str, list[float]] = {"PUT": [], "GET": [], "MD5": []}
 
     def note(name: str, work: Callable[[], object]) -> None:
         seconds.setdefault(name, []).append(timed(work))
@@ -76,7 +76,9 @@ def large(folder: Path, rounds: int) -> Table:
         put, get = (one.target(name, Key="large") for name in ("put_object", "get_object"))
         for number in range(rounds + 1):
             body = os.urandom(LARGE)
+            before = time.process_time()
             note("hashlib.md5", lambda body=body: hashlib.md5(body, usedforsecurity=False))  # type: ignore[misc]
+            cpu["MD5"].append(time.process_time() - before)
             note("bare write + fdatasync", lambda body=body: bare_write(folder, body))  # type: ignore[misc]
             for name, target, content in (("PUT", put, body), ("GET", get, b"")):
                 before = cpu_seconds([one.pid])
@@ -101,7 +103,7 @@ def large(folder: Path, rounds: int) -> Table:
             f"{goal / value:.2f}" if goal else "",
             ">= 0.60" if goal else "",
             f"{used:.2f}" if goal else "",
-            f"{used / median['hashlib.md5']:.2f}" if name == "facet PUT" else "",
+            f"{used / statistics.median(cpu['MD5']):.2f}" if name == "facet PUT" else "",
             "<= 2.50" if name == "facet PUT" else "",
         )
     return table
