@@ -197,7 +197,7 @@ class Origin(_Section):
     lifecycle_day: Seconds = Field(
         86_400,
         gt=0,
-        description="How long a day of lifecycle rules lasts, in seconds. For tests alone; object lock takes no notice.",
+        description="How long a day of lifecycle rules lasts, in seconds. For tests alone; object lock ignores it.",
     )
     body_timeout: Seconds = Field(
         60, gt=0, description="How long a body may stand still before the request is ended, in seconds."

@@ -1,7 +1,8 @@
 """The nouns of the service: what every protocol above it speaks, and the error it answers with.
 
-The rule of this file: values only. Nothing here knows a store, a socket or a protocol's spelling. Keys are `str`
-(UTF-8 without surrogates) here and bytes in the catalog; times are seconds since 1970 as `float`; sizes are bytes.
+The rule of this file: values only; `Lock` is the catalog's own. Nothing here knows a socket or a protocol's spelling.
+Keys are `str` (UTF-8 without surrogates) here and bytes in the catalog; times are seconds since 1970 as `float`; sizes
+are bytes.
 """
 
 from __future__ import annotations
