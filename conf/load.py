@@ -98,7 +98,7 @@ def _annotation(dotted: str) -> Any:
 
 
 def _from_text(variable: str, dotted: str, text: str) -> Any:
-    """The value a variable's text stands for: lists are written with commas, lists of tables as JSON, the rest as it is."""
+    """The value of a variable's text: lists are written with commas, lists of tables as JSON, the rest as it is."""
     if dotted in TABLES:
         try:
             return orjson.loads(text)

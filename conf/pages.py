@@ -23,9 +23,9 @@ _HEAD = """# Configuration
 
 Facet runs without any configuration. Every setting below can be given in a TOML file
 (`facet up --config facet.toml`, or the variable `FACET_CONFIG`), or as an environment variable, which wins over the
-file; options on the command line win over both. Lists are written with commas in variables; `FACET_SITES` and `FACET_ACCOUNTS` are JSON.
-Sizes are bytes, alone or with `KiB`, `MiB`, `GiB`, `TiB`; times are seconds. A setting that is unknown or wrong stops
-the start. `facet.example.toml` holds every setting with its default.
+file; options on the command line win over both. Lists are written with commas in variables; `FACET_SITES` and
+`FACET_ACCOUNTS` are JSON. Sizes are bytes, alone or with `KiB`, `MiB`, `GiB`, `TiB`; times are seconds. A setting that
+is unknown or wrong stops the start. `facet.example.toml` holds every setting with its default.
 
 This page is made from `conf/schema.py` by `make docs`.
 
