@@ -13,21 +13,25 @@ from origin.catalog.upkeep import Miscount, Misuse, NamedVersion, Recount, Total
 # Who refers to a manifest: versions, uploads that became one, parts that no such manifest took over, and the manifests
 # that parts became.
 _CLAIMS = """
-    WITH part_of (holder, manifest) AS (
+    WITH part_of (holder, manifest) AS MATERIALIZED (
         SELECT m.number, json_extract(e.value, '$[0]') FROM manifests m, json_each(m.parts) e WHERE m.parts IS NOT NULL
     ), claims (manifest) AS (
         SELECT manifest FROM versions WHERE manifest IS NOT NULL
         UNION ALL SELECT manifest FROM uploads WHERE manifest IS NOT NULL
         UNION ALL SELECT manifest FROM part_of
         UNION ALL SELECT p.manifest FROM parts p JOIN uploads u ON u.id = p.upload
-            WHERE (u.manifest, p.manifest) NOT IN (SELECT holder, manifest FROM part_of) OR u.manifest IS NULL
-    ), counted (manifest, refs) AS MATERIALIZED (SELECT manifest, count(*) FROM claims GROUP BY manifest)
+            WHERE NOT EXISTS (SELECT 1 FROM part_of t WHERE t.manifest = p.manifest AND +t.holder = u.manifest)
+    ), counted (number, refs, claims, doomed, there) AS (
+        SELECT number, sum(refs), sum(claims), sum(doomed), sum(there) FROM (
+            SELECT number, refs, 0 AS claims, doomed_in IS NOT NULL AS doomed, 1 AS there FROM manifests
+            UNION ALL SELECT manifest, 0, 1, 0, 0 FROM claims
+        ) GROUP BY number
+    )
 """
 _MANIFESTS = """
-    SELECT m.number, m.refs, ifnull(c.refs, 0) FROM manifests m LEFT JOIN counted c ON c.manifest = m.number
-    WHERE m.refs <> ifnull(c.refs, 0) OR (m.refs = 0) <> (m.doomed_in IS NOT NULL)
+    SELECT number, refs, claims FROM counted WHERE there = 1 AND (refs <> claims OR (refs = 0) <> (doomed = 1))
 """
-_LOST_MANIFESTS = "SELECT manifest FROM counted WHERE manifest NOT IN (SELECT number FROM manifests)"
+_LOST_MANIFESTS = "SELECT number FROM counted WHERE there = 0"
 _BLOB_COUNTS = """
     SELECT b.number, b.refs, ifnull(c.refs, 0) FROM blobs b
     LEFT JOIN (SELECT blob, count(*) AS refs FROM segments GROUP BY blob) c ON c.blob = b.number
