@@ -35,6 +35,9 @@ from demo import pictures
 ACCEPT = "Accept: image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"
 
 
+PAST_THE_LANE = "If-Range: x"  # means nothing without Range, and is not for the lane to know
+
+
 @dataclass(frozen=True)
 class Contender:
     """Somebody to load: the processes whose CPU counts, and what is asked of them."""
@@ -96,6 +99,13 @@ def fetch(url: str, accept: str) -> bytes:
         return bytes(answer.read())
 
 
+def tag(url: str, accept: str = ACCEPT) -> str:
+    """The header line by which a client that has an answer asks whether it still holds."""
+    asked = urllib.request.Request(url, headers={"Accept": accept.removeprefix("Accept: ")})
+    with urllib.request.urlopen(asked, timeout=60) as answer:
+        return f"If-None-Match: {answer.headers['ETag']}"
+
+
 def measure(contenders: list[Contender], rounds: int, console: Console) -> dict[str, list[Sample]]:
     """All of them in turn, round after round; the first round warms up and is not counted."""
     samples: dict[str, list[Sample]] = {contender.name: [] for contender in contenders}
@@ -153,6 +163,9 @@ def main(rounds: int) -> None:
                 Contender("nginx static, open_file_cache", files[0], tuple(family(files[2]))),
                 Contender("nginx proxy_cache", plain[1], tuple(family(plain[2]))),
                 Contender("nginx proxy_cache, open_file_cache", files[1], tuple(family(files[2]))),
+                Contender("facet edge, past the lane", url, servers, (ACCEPT, PAST_THE_LANE)),
+                Contender("facet edge, 304", url, servers, (ACCEPT, tag(url))),
+                Contender("nginx static, open_file_cache, 304", files[0], tuple(family(files[2])), (tag(files[0]),)),
             ]
             samples = measure(contenders, rounds, console)
             console.print(table(f"hit of {len(body):,} bytes (ratio: facet / server)", samples))

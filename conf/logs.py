@@ -64,24 +64,42 @@ def setup(log: Log, process: str) -> None:
 
 
 class AccessLog:
-    """One line for each request. Fields are the caller's; the words of `Cache-Status` are used for its outcome."""
+    """One line for each request. Fields are the caller's; the words of `Cache-Status` are used for its outcome.
 
-    def __init__(self, log: Log, process: str, *, clock: Callable[[], float] = time.time) -> None:
-        self._on = log.access
+    later: calls what it is given soon, such as an event loop's call_soon. What comes until then is written at once,
+    which under load is one system call for many lines.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        process: str,
+        *,
+        clock: Callable[[], float] = time.time,
+        later: Callable[[Callable[[], None]], object] = lambda call: call(),
+    ) -> None:
+        self.on = log.access
         self._process = process
         self._clock = clock
+        self._later = later
+        self._held: list[bytes] = []
 
     def write(self, **fields: object) -> None:
         """Write `fields` as one JSON object with the time (seconds since 1970) and the process.
 
         The caller leaves out query values that are signatures; see `safe_target`.
         """
-        if self._on:
-            line = orjson.dumps(
-                {"time": round(self._clock(), 3), "process": self._process, "access": True, **fields},
-                default=str,
-            )
-            sys.stderr.write(line.decode() + "\n")
+        if not self.on:
+            return
+        said = {"time": round(self._clock(), 3), "process": self._process, "access": True, **fields}
+        self._held.append(orjson.dumps(said, default=str, option=orjson.OPT_APPEND_NEWLINE))
+        if len(self._held) == 1:
+            self._later(self.flush)
+
+    def flush(self) -> None:
+        """Write what is held back."""
+        lines, self._held = self._held, []
+        sys.stderr.write(b"".join(lines).decode())
 
 
 def safe_target(target: str) -> str:

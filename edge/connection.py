@@ -1,7 +1,8 @@
 """One connection: aiohttp's, with a deadline and a bound for every head, and our words in its errors.
 
 The rule of this file: limits are ours because aiohttp's own are meant for friendlier places (it would wait an hour for
-a head). What it uses of aiohttp's private surface: RequestHandler._waiter, ._messages and ._loop.
+a head). What it uses of aiohttp's private surface: RequestHandler._waiter, ._messages, ._loop
+and ._process_keepalive.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from conf.schema import Edge
 from edge import reply
 from edge.message import Held, Reply
 
+SERVER = "facet"  # the field's value, where an upstream's own does not pass
 KEEPALIVE = 75.0  # seconds a connection may be idle; longer than the 60 s of an nginx in front
 _HEADERS = 100  # the most header lines
 _HIGH = re.compile(rb"[\x80-\xff]")
@@ -60,7 +62,6 @@ class Connection(web.RequestHandler):
             self._busy = False
         idle = not self._busy  # what comes meanwhile is a body, or pipelined
         if idle:
-            self._await_head()
             if not self._head_size:
                 data = _escaped_target(data)
             self._head_size += len(data)
@@ -70,6 +71,8 @@ class Connection(web.RequestHandler):
             self._head_arrived()
         elif idle and self._head_size > self._head_limit:
             self._turn_away(b"431 Request Header Fields Too Large")
+        elif idle:
+            self._await_head()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Nothing is awaited any more."""
@@ -93,6 +96,16 @@ class Connection(web.RequestHandler):
         detail = "the request is not HTTP as we speak it" if status < 500 else "the edge made a mistake"
         return response_of(reply.problem(None, status, detail, close=True), request.method)
 
+    def _process_keepalive(self) -> None:
+        """What aiohttp does with an idle connection, but one whose last reply is still unread ends at once.
+
+        To close it would be to wait, for ever, until the client has read.
+        """
+        transport = self.transport
+        super()._process_keepalive()
+        if transport is not None and self.transport is None and transport.get_write_buffer_size():
+            transport.abort()
+
     def _await_head(self) -> None:
         if self._head_timer is None:
             self._head_timer = self._loop.call_later(self._head_deadline, self._turn_away, b"408 Request Timeout")
@@ -114,7 +127,7 @@ class Connection(web.RequestHandler):
 def response_of(given: Reply, method: str) -> web.StreamResponse:
     """aiohttp's form of a reply. A body that is in memory goes out together with its head."""
     headers = CIMultiDict(given.headers)
-    headers.setdefault("Server", "facet")
+    headers.setdefault("Server", SERVER)
     if given.close:
         headers["Connection"] = "close"
     response: web.StreamResponse
@@ -131,5 +144,7 @@ def response_of(given: Reply, method: str) -> web.StreamResponse:
 
 def _escaped_target(data: bytes) -> bytes:
     """A head whose request line holds raw UTF-8, as some clients send it, with the escapes that it stands for."""
+    if data.isascii():
+        return data
     line, end, rest = data.partition(b"\r\n")
     return data if line.isascii() else _HIGH.sub(lambda octet: b"%%%02X" % octet[0][0], line) + end + rest

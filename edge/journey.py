@@ -11,7 +11,7 @@ from __future__ import annotations
 import hmac
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -47,7 +47,7 @@ class Errand:
     key: bytes
     wish: Wish
     demand: Demand
-    passed: link.Passed | None
+    passed: link.Passed | None = None
     """The request as it goes upstream, on a transparent site."""
 
 
@@ -101,11 +101,28 @@ class Journey:
             self._guard(request, site)
             if self._may_purge(request, site):
                 return await self._purge(request, site, raw_path)
-            errand = await self._errand(request, site, raw_path)
-            found = self._in_memory(errand) or await self._on_disk(errand) or await self._from_keeper(errand)
-            return self._reply(errand, found)
+            errand = self._errand(request, site, raw_path)
+            if site.behaviour.transparent:
+                errand = replace(errand, passed=await self._passed(request, site))
+            found = self._in_memory(errand)
+            if found is not None:
+                self._tiers.count(site, "memory", found.answer)
+            else:
+                found = await self._on_disk(errand) or await self._from_keeper(errand)
+            return self.reply(errand, found)
         except NoAnswer as early:
             return early.reply
+
+    def recall(self, request: Request) -> tuple[Errand, Found] | None:
+        """What memory has for a request, without a step beyond it. Not counted as a hit."""
+        try:
+            site, raw_path = self._match(request)
+            self._guard(request, site)
+            errand = self._errand(request, site, raw_path)
+        except NoAnswer:
+            return None
+        found = self._in_memory(errand)
+        return None if found is None else (errand, found)
 
     # match site
 
@@ -149,15 +166,14 @@ class Journey:
 
     # name what is wanted
 
-    async def _errand(self, request: Request, site: Site, raw_path: str) -> Errand:
+    def _errand(self, request: Request, site: Site, raw_path: str) -> Errand:
         path = site.source_path(raw_path, request.raw_query)
         if path is None:
             raise NoAnswer(reply.refusal(site, Detail.NO_SUCH_OBJECT))
         wish = self._wish(request, site)
         key = stored_key(self._tiers.records, site, path, request.headers)
         wanted = demand(site.behaviour, request.headers)
-        passed = await self._passed(request, site) if site.behaviour.transparent else None
-        return Errand(request, site, path, key, wish, wanted, passed)
+        return Errand(request, site, path, key, wish, wanted)
 
     async def _passed(self, request: Request, site: Site) -> link.Passed:
         """The request with its body."""
@@ -189,13 +205,7 @@ class Journey:
         held = self._tiers.recall(errand.key, errand.wish)
         if held is None or not self._tiers.usable(errand.site, held.answer.asset):
             return None
-        self._tiers.count(errand.site, "memory", held.answer)
-        return Found(held.answer, self._hit(held.answer), held.body)
-
-    def _hit(self, answer: Answer) -> CacheStatus:
-        ttl = int(answer.asset.edge_expires - self._clock())
-        detail = answer.reason if answer.asset.status == 200 else Detail.NEGATIVE
-        return CacheStatus(hit=True, ttl=ttl, detail=detail)
+        return Found(held.answer, hit(held.answer, self._clock()), held.body)
 
     # look on disk
 
@@ -215,7 +225,7 @@ class Journey:
         except (FileNotFoundError, Damaged):
             return None
         self._tiers.count(errand.site, "disk", answer)
-        return Found(answer, self._hit(answer), body)
+        return Found(answer, hit(answer, self._clock()), body)
 
     async def _open(self, errand: Errand, answer: Answer) -> Body | None:
         """The stored body of an answer, which is remembered. Raises FileNotFoundError, Damaged."""
@@ -276,7 +286,8 @@ class Journey:
 
     # reply
 
-    def _reply(self, errand: Errand, found: Found) -> Reply:
+    def reply(self, errand: Errand, found: Found) -> Reply:
+        """The reply that gives what was found, as far as the request's conditions and range leave it."""
         return reply.of_answer(
             errand.request,
             errand.site,
@@ -288,6 +299,13 @@ class Journey:
             once=found.once,
             now=self._clock(),
         )
+
+
+def hit(answer: Answer, now: float) -> CacheStatus:
+    """How an answer came about that is given without asking anybody."""
+    ttl = int(answer.asset.edge_expires - now)
+    detail = answer.reason if answer.asset.status == 200 else Detail.NEGATIVE
+    return CacheStatus(hit=True, ttl=ttl, detail=detail)
 
 
 def _is_read(errand: Errand) -> bool:

@@ -71,9 +71,10 @@ def of_answer(
         return problem(site, asset.status, _ABSENT, outcome=outcome, cache_control=line)
     if site.behaviour.transparent:
         said = _as_it_came(answer, once, stored=stored, now=now)
+        about = (*said.about, ("Cache-Status", outcome.header()))
     else:
-        said = _in_our_words(site, lifetimes, answer, outcome, stored=stored, now=now)
-    about = (*said.about, ("Cache-Status", outcome.header()))
+        said = _in_our_words(site, lifetimes, answer, outcome, stored=stored)
+        about = (*said.about, *moving(answer, outcome, now))
     start, stop = 0, body.length
     parts: Headers = ()
     status = asset.status
@@ -201,18 +202,23 @@ def _cache_control(answer: Answer, outcome: CacheStatus, lifetimes: Lifetimes, *
     return client_cache_control(asset.path, asset.status, asset.headers, lifetimes, short=short, stored=stored)
 
 
-def _in_our_words(
-    site: Site, lifetimes: Lifetimes, answer: Answer, outcome: CacheStatus, *, stored: bool, now: float
-) -> Said:
+def _in_our_words(site: Site, lifetimes: Lifetimes, answer: Answer, outcome: CacheStatus, *, stored: bool) -> Said:
     """What a CDN says: our own tags and lifetimes, the site's headers, and of the upstream's what is known to help."""
     about = (
         *_validators(answer),
         _date(answer),
-        _age(answer, now),
         ("Cache-Control", _cache_control(answer, outcome, lifetimes, stored=stored)),
         *site_headers(site, answer.content_type).items(),
     )
     return Said(about, tuple(_content(answer)))
+
+
+MOVING = frozenset({"Age", "Cache-Status"})
+
+
+def moving(answer: Answer, outcome: CacheStatus, now: float) -> Headers:
+    """The lines of a reply in our words that differ from one second to the next; MOVING are their names."""
+    return _age(answer, now), ("Cache-Status", outcome.header())
 
 
 def _as_it_came(answer: Answer, once: Headers, *, stored: bool, now: float) -> Said:

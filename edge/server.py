@@ -6,7 +6,6 @@ The rule of this file: it translates between aiohttp and messages, and decides n
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
@@ -15,15 +14,17 @@ from urllib.parse import urlsplit
 import structlog
 from aiohttp import web
 
-from conf.logs import AccessLog, safe_target
+from conf.logs import safe_target
 from conf.ready import announce
 from conf.schema import Settings
 from conf.sockets import bind, bound_address
 from edge import reply
+from edge.access import Access
 from edge.connection import Connection, response_of
 from edge.journey import Journey
 from edge.keeper.client import KeeperClient
 from edge.keeper.stopping import cancelled, stop_signal
+from edge.lane import Lane, LaneConnection
 from edge.message import BodyBroken, Reply, Request, TooLong
 from edge.policy.sites import Sites
 from edge.tiers import Tiers
@@ -49,23 +50,33 @@ class Server(web.Server):
     """One server process's connections."""
 
     def __init__(
-        self, settings: Settings, journey: Journey, access: AccessLog, *, clock: Callable[[], float] = time.monotonic
+        self,
+        settings: Settings,
+        journey: Journey,
+        access: Access,
+        lane: Lane | None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         super().__init__(self._handle, handler_cancellation=True)
         self._edge = settings.edge
         self._journey = journey
         self._access = access
+        self._lane = lane
         self._clock = clock
-        self._trusted = tuple(ipaddress.ip_network(network) for network in settings.edge.trusted_proxies)
 
     def __call__(self) -> Connection:
         """A protocol for a new connection."""
-        return Connection(self, self._edge, self._loop)
+        if self._lane is None:
+            return Connection(self, self._edge, self._loop)
+        return LaneConnection(self, self._edge, self._loop, self._lane)
 
     async def _handle(self, raw: web.BaseRequest) -> web.StreamResponse:
         started = self._clock()
         try:
-            given = await self._journey.travel(_request(raw, self._edge.max_url))
+            request = _request(raw, self._edge.max_url)
+            given = await self._journey.travel(request)
+            self._teach(raw, request, given)
         except Malformed as error:
             given = reply.problem(None, error.status, str(error), close=True)
         response = response_of(given, raw.method)
@@ -79,31 +90,29 @@ class Server(web.Server):
         self._log(raw, given, sent, self._clock() - started)
         return response
 
-    def _log(self, raw: web.BaseRequest, given: Reply, sent: int, seconds: float) -> None:
-        self._access.write(
-            client=self._client(raw),
-            method=raw.method,
-            host=raw.headers.get("Host", ""),
-            target=safe_target(raw.raw_path),
-            status=given.status,
-            bytes=sent,
-            ms=round(seconds * 1000, 2),
-            site=given.site,
-            cache=given.outcome.header() if given.outcome is not None else None,
-            agent=raw.headers.get("User-Agent", ""),
-        )
+    def _teach(self, raw: web.BaseRequest, request: Request, given: Reply) -> None:
+        """A hit that came this way may go by the lane next time."""
+        connection = raw.protocol
+        if self._lane is None or given.outcome is None or not given.outcome.hit:
+            return
+        if isinstance(connection, LaneConnection) and connection.asked is not None:
+            self._lane.learn(connection.asked, request)
 
-    def _client(self, raw: web.BaseRequest) -> str:
-        """The client's address; X-Forwarded-For counts where a trusted proxy says it, from the right."""
-        address = raw.remote or ""
-        for hop in reversed(raw.headers.get("X-Forwarded-For", "").split(",")):
-            try:
-                if not any(ipaddress.ip_address(address) in network for network in self._trusted):
-                    break
-                address = str(ipaddress.ip_address(hop.strip()))
-            except ValueError:
-                break
-        return address
+    def _log(self, raw: web.BaseRequest, given: Reply, sent: int, seconds: float) -> None:
+        if self._access.on:
+            self._access.write(
+                peer=raw.remote or "",
+                forwarded=raw.headers.get("X-Forwarded-For", ""),
+                method=raw.method,
+                host=raw.headers.get("Host", ""),
+                target=raw.raw_path,
+                status=given.status,
+                sent=sent,
+                seconds=seconds,
+                site=given.site,
+                cache=given.outcome.header() if given.outcome is not None else None,
+                agent=raw.headers.get("User-Agent", ""),
+            )
 
 
 class _Content:
@@ -152,9 +161,14 @@ async def _send(raw: web.BaseRequest, response: web.StreamResponse, given: Reply
     """
     sent = 0
     try:
+        if isinstance(response, web.Response):  # everything at once, and a timeout costs as much as a header
+            async with asyncio.timeout(SLOW_CLIENT):
+                await response.prepare(raw)
+                await response.write_eof()
+            return len(response.body) if isinstance(response.body, bytes) else 0
         async with asyncio.timeout(SLOW_CLIENT):
             await response.prepare(raw)
-        if given.body is not None and not isinstance(response, web.Response):
+        if given.body is not None:
             async for block in given.body.blocks(given.start, given.stop):
                 async with asyncio.timeout(SLOW_CLIENT):
                     await response.write(block)
@@ -166,7 +180,7 @@ async def _send(raw: web.BaseRequest, response: web.StreamResponse, given: Reply
         response.force_close()
         if raw.transport is not None:
             raw.transport.abort()
-    return sent + response.body_length if isinstance(response, web.Response) else sent
+    return sent
 
 
 async def serve(settings: Settings, index: int) -> None:
@@ -180,7 +194,10 @@ async def serve(settings: Settings, index: int) -> None:
         keeper = KeeperClient(settings.edge_data / "keeper.sock", on_connect=tiers.refresh)
         sites = Sites(settings)
         journey = Journey(settings, sites=sites, tiers=tiers, keeper=keeper)
-        server = Server(settings, journey, AccessLog(settings.log, f"edge-{index}"))
+        access = Access(settings, f"edge-{index}", later=asyncio.get_running_loop().call_soon)
+        stack.callback(access.flush)
+        lane = Lane(journey, tiers, access, purge_header=settings.edge.purge_header)
+        server = Server(settings, journey, access, lane)
 
         await stack.enter_async_context(cancelled(keeper.run(), _report(tiers, keeper)))
         with suppress(TimeoutError):

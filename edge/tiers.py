@@ -66,7 +66,8 @@ class Tiers:
         edge = settings.edge
         self.records = RecordStore(settings.edge_data / "records", shares(edge.disk).records)
         self._bodies = BodyStore(settings.edge_data)
-        self._memory: MemoryTier[Answer | bytes] = MemoryTier(edge.memory)
+        self.memory: MemoryTier[object] = MemoryTier(edge.memory)
+        """Answers, bodies and, by the lane, prepared replies: one bound for all of them."""
         self._largest = min(edge.memory_object, edge.memory)
         self._epochs_file = settings.edge_data / "epochs"
         self._epochs: Epochs | None = None
@@ -84,32 +85,34 @@ class Tiers:
 
     def usable(self, site: Site, asset: AssetRecord, demand: Demand = NONE) -> bool:
         """Whether a stored asset may be used without asking anybody: fresh enough, not purged, its site not unsure."""
-        epochs = self._epochs
-        if epochs is None or not will_do(asset, demand, self._clock()) or (site.at_bucket and not epochs.settled):
-            return False
-        return asset.epoch == epochs.at(_slots(site, asset.path, asset.groups))
+        return will_do(asset, demand, self._clock()) and not self.purged(asset.epoch, ground(site, asset))
+
+    def purged(self, epoch: int, at: Ground) -> bool:
+        """Whether what was stored in `epoch` may have changed since."""
+        epochs, (slots, at_bucket) = self._epochs, at
+        return epochs is None or (at_bucket and not epochs.settled) or epochs.at(slots) != epoch
 
     def recall(self, asset: bytes, wish: Wish) -> Remembered | None:
         """What memory has for a wish, usable or not."""
-        answer = self._memory.get(_memory_key(asset, wish))
+        answer = self.memory.get(_memory_key(asset, wish))
         if not isinstance(answer, Answer):
             return None
         if answer.body is None:
             return Remembered(answer, None)
-        data = self._memory.get(answer.body.key.encode())
+        data = self.memory.get(answer.body.key.encode())
         return Remembered(answer, Held(data)) if isinstance(data, bytes) else None
 
     def remember(self, asset: bytes, wish: Wish, answer: Answer) -> None:
         """Keep an answer in memory; its body is there or will be read from the disk."""
         if not answer.degraded:
-            self._memory.put(_memory_key(asset, wish), answer, _ANSWER_SIZE + len(asset))
+            self.memory.put(_memory_key(asset, wish), answer, _ANSWER_SIZE + len(asset))
 
     async def open(self, ref: BodyRef) -> Body:
         """A stored body: from memory, read into it, or to be streamed if it is too large for that.
 
         Raises FileNotFoundError where it is not there (any more), and Damaged.
         """
-        held = self._memory.get(ref.key.encode())
+        held = self.memory.get(ref.key.encode())
         if isinstance(held, bytes):
             return Held(held)
         reader = self._bodies.open(ref)
@@ -119,22 +122,25 @@ class Tiers:
             return OnDisk(reader)
         with reader:
             data = reader.read() if ref.length <= INLINE else await asyncio.to_thread(reader.read)
-        self._memory.put(ref.key.encode(), data, len(data))
+        self.memory.put(ref.key.encode(), data, len(data))
         return Held(data)
 
     # What the keeper is told.
 
     def count(self, site: Site, tier: Literal["memory", "disk"], answer: Answer) -> None:
         """Note a hit."""
-        hits = self._hits.setdefault(site.name, link.Hits())
+        hits = self._hits.get(site.name)
+        if hits is None:
+            hits = self._hits[site.name] = link.Hits()
         if tier == "memory":
             hits.memory += 1
         else:
             hits.disk += 1
-        if answer.body is not None:
-            self._used.add(answer.body.key)
-            if answer.representation is not None and answer.asset.source is not None:
-                hits.saved += max(0, answer.asset.source.length - answer.body.length)
+        body, source = answer.body, answer.asset.source
+        if body is not None:
+            self._used.add(body.key)
+            if body is not source and source is not None:
+                hits.saved += max(0, source.length - body.length)
 
     def report(self) -> link.Report | None:
         """What was noted since the last report."""
@@ -151,10 +157,23 @@ class Tiers:
             self._epochs.close()
 
 
+class Ground(NamedTuple):
+    """What a stored asset stands on, beside its lifetime."""
+
+    slots: Slots
+    """Where the epochs of its source are."""
+    at_bucket: bool
+    """Whether it counts only once the feed has been read."""
+
+
+def ground(site: Site, asset: AssetRecord) -> Ground:
+    """What an asset of a site stands on."""
+    return _ground(site, asset.path, asset.groups)
+
+
 @lru_cache(maxsize=16_384)
-def _slots(site: Site, path: str, groups: tuple[str, ...]) -> Slots:
-    """Where the epochs of a source are."""
-    return slots(purge_subject(site, path, groups))
+def _ground(site: Site, path: str, groups: tuple[str, ...]) -> Ground:
+    return Ground(slots(purge_subject(site, path, groups)), site.at_bucket)
 
 
 def _memory_key(asset: bytes, wish: Wish) -> bytes:

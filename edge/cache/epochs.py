@@ -106,8 +106,7 @@ class Epochs:
 
     def at(self, where: Slots) -> int:
         """The epoch of the subject whose slots() these are."""
-        words = self._words
-        return sum([words[slot] for slot in where]) & _MASK
+        return sum(map(self._words.__getitem__, where)) & _MASK
 
     @property
     def settled(self) -> bool:

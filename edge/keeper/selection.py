@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol, TypeAlias
 
 import msgspec
@@ -35,9 +36,12 @@ class VaryRecords(Protocol):
 
 def stored_key(records: VaryRecords, site: Site, path: str, request: Mapping[str, str]) -> bytes:
     """The key of the stored answer that a request selects (RFC 9111 §4.1)."""
-    primary = asset_key(site, path)
+    primary = _asset_key(site, path)
     fields = records.get_vary(primary) if site.behaviour.transparent else ()
     return asset_key(site, path, selection(fields, request)) if fields else primary
+
+
+_asset_key = lru_cache(maxsize=4096)(asset_key)  # hashing a path costs more than looking it up
 
 
 def will_do(asset: AssetRecord, demand: Demand, now: float) -> bool:

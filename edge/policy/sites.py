@@ -82,9 +82,12 @@ BEHAVIOURS: Mapping[SiteKind, Behaviour] = MappingProxyType(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Site:
-    """A compiled site. `bucket` and `upstream` are both None only for the default site (/{bucket}/{key})."""
+    """A compiled site, equal to itself alone.
+
+    `bucket` and `upstream` are both None only for the default site (/{bucket}/{key}).
+    """
 
     name: str
     kind: SiteKind

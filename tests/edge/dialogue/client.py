@@ -58,9 +58,14 @@ def ask(port: int, target: str, *, method: str = "GET", host: str = "edge.test",
 
 def say(port: int, request: bytes, method: str = "GET") -> Answer:
     """Send raw bytes and read one reply."""
-    with socket.create_connection(("127.0.0.1", port), PATIENCE) as connection:
+    with connect(port) as connection:
         connection.sendall(request)
         return read_answer(connection, method)
+
+
+def connect(port: int) -> socket.socket:
+    """A connection that is kept for several requests."""
+    return socket.create_connection(("127.0.0.1", port), PATIENCE)
 
 
 def read_answer(connection: socket.socket, method: str = "GET") -> Answer:

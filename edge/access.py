@@ -1,0 +1,74 @@
+"""The access log of a server process: one line for each request, whichever way it was answered.
+
+The rule of this file: a line's fields are named here and nowhere else. A client's address is believed from a header
+only where a trusted proxy says it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable
+from functools import lru_cache
+
+from conf.logs import AccessLog, safe_target
+from conf.schema import Settings
+
+
+class Access:
+    """Where the server process and its lane write what they have answered."""
+
+    def __init__(self, settings: Settings, process: str, *, later: Callable[[Callable[[], None]], object]) -> None:
+        self._log = AccessLog(settings.log, process, later=later)
+        self.on = settings.log.access
+        """Whether lines are written at all: who asks first saves gathering the fields."""
+        trusted = tuple(ipaddress.ip_network(network) for network in settings.edge.trusted_proxies)
+        self._client = lru_cache(maxsize=1024)(lambda peer, forwarded: _client(peer, forwarded, trusted))
+
+    def write(
+        self,
+        *,
+        peer: str,
+        forwarded: str,
+        method: str,
+        host: str,
+        target: str,
+        status: int,
+        sent: int,
+        seconds: float,
+        site: str | None,
+        cache: str | None,
+        agent: str,
+    ) -> None:
+        """Write a line. peer, forwarded: the connection's address and X-Forwarded-For. sent: bytes of body."""
+        self._log.write(
+            client=self._client(peer, forwarded),
+            method=method,
+            host=host,
+            target=safe_target(target),
+            status=status,
+            bytes=sent,
+            ms=round(seconds * 1000, 2),
+            site=site,
+            cache=cache,
+            agent=agent,
+        )
+
+    def flush(self) -> None:
+        """Write what is held back."""
+        self._log.flush()
+
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def _client(peer: str, forwarded: str, trusted: tuple[Network, ...]) -> str:
+    """The client's address; X-Forwarded-For counts where a trusted proxy says it, from the right."""
+    address = peer
+    for hop in reversed(forwarded.split(",")):
+        try:
+            if not any(ipaddress.ip_address(address) in network for network in trusted):
+                break
+            address = str(ipaddress.ip_address(hop.strip()))
+        except ValueError:
+            break
+    return address
