@@ -92,7 +92,12 @@ class AccessLog:
         if not self.on:
             return
         said = {"time": round(self._clock(), 3), "process": self._process, "access": True, **fields}
-        self._held.append(orjson.dumps(said, default=str, option=orjson.OPT_APPEND_NEWLINE))
+        try:
+            line = orjson.dumps(said, default=str, option=orjson.OPT_APPEND_NEWLINE)
+        except TypeError:  # bytes of a request that are no UTF-8, kept as surrogates (PEP 383)
+            readable = {name: _readable(value) for name, value in said.items()}
+            line = orjson.dumps(readable, default=str, option=orjson.OPT_APPEND_NEWLINE)
+        self._held.append(line)
         if len(self._held) == 1:
             self._later(self.flush)
 
@@ -100,6 +105,13 @@ class AccessLog:
         """Write what is held back."""
         lines, self._held = self._held, []
         sys.stderr.write(b"".join(lines).decode())
+
+
+def _readable(value: object) -> object:
+    """The same, with bytes that are no UTF-8 written as \\xff."""
+    if not isinstance(value, str):
+        return value
+    return value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def safe_target(target: str) -> str:
