@@ -138,6 +138,7 @@ def preflight(site: Site) -> Reply:
         ("Access-Control-Allow-Headers", "*, Range, If-Range, If-None-Match, If-Modified-Since"),
         ("Access-Control-Max-Age", "86400"),
         ("Cache-Control", "public, max-age=86400"),
+        ("Cache-Status", CacheStatus().header()),
         *site_headers(site, None).items(),
     )
     return Reply(204, headers, site=site.name)
@@ -145,7 +146,8 @@ def preflight(site: Site) -> Reply:
 
 def purged(site: Site) -> Reply:
     """The answer to a purge that is in force."""
-    headers = (("Cache-Control", "no-store"), ("Content-Type", "text/plain"), _length(7))
+    status = ("Cache-Status", CacheStatus().header())
+    headers = (("Cache-Control", "no-store"), status, ("Content-Type", "text/plain"), _length(7))
     return Reply(200, (*headers, *site_headers(site, "text/plain").items()), Held(b"purged\n"), site=site.name)
 
 
@@ -261,8 +263,8 @@ def _problem(
     body = Held(msgspec.json.encode(said) + b"\n")
     headers = (
         *about,
-        *(site_headers(site, PROBLEM_TYPE).items() if site is not None else ()),
-        *((("Cache-Status", outcome.header()),) if outcome is not None else ()),
+        *site_headers(site, PROBLEM_TYPE).items(),
+        ("Cache-Status", (outcome or CacheStatus()).header()),
         ("Content-Type", PROBLEM_TYPE),
         _length(body.length),
     )

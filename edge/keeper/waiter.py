@@ -45,7 +45,7 @@ class NotGiven(Exception):
     def __init__(self, status: int, outcome: CacheStatus, message: str) -> None:
         super().__init__(message)
         self.status = status
-        self.outcome = outcome
+        self.outcome = replace(outcome, stored=False)
         self.retry_after = _RETRY_AFTER if status == 503 else None
 
 

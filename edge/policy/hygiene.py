@@ -15,7 +15,7 @@ from urllib.parse import quote, unquote
 from conf.schema import SiteKind
 from edge.policy.directives import TARGETED
 from edge.policy.negotiate import CDN_LOOP_TOKEN
-from edge.policy.sites import Site
+from edge.policy.sites import BEHAVIOURS, Site
 from edge.policy.storing import UNCACHEABLE_HEADER, kept_back, of_connection
 from wire.fields import HOP_BY_HOP, combine, media_type, split_parameters
 from wire.fields import quote as quoted
@@ -242,20 +242,25 @@ _CSP: Final = (
 _CSP_SANDBOX: Final = f"{_CSP}; sandbox"
 
 
-def site_headers(site: Site, content_type: str | None) -> dict[str, str]:
-    """The headers that every answer of a site carries, errors and 206 included: CORS, nosniff, CSP, Vary."""
+def site_headers(site: Site | None, content_type: str | None) -> dict[str, str]:
+    """The headers that every answer of a site carries, errors and 206 included: CORS, nosniff, CSP, Vary.
+
+    None: the request led to no site; it is answered as a media site would.
+    """
+    behaviour = BEHAVIOURS[SiteKind.MEDIA] if site is None else site.behaviour
+    cors = "*" if site is None else site.cors
     headers: dict[str, str] = {}
-    if site.cors:
+    if cors:
         headers |= {
-            "Access-Control-Allow-Origin": site.cors,
+            "Access-Control-Allow-Origin": cors,
             "Access-Control-Expose-Headers": "*",
             "Cross-Origin-Resource-Policy": "cross-origin",
-            "Timing-Allow-Origin": site.cors,
+            "Timing-Allow-Origin": cors,
         }
-    if site.behaviour.media_headers:
+    if behaviour.media_headers:
         headers["X-Content-Type-Options"] = "nosniff"
         pdf = media_type(content_type) == "application/pdf"
         headers["Content-Security-Policy"] = _CSP if pdf else _CSP_SANDBOX
-    if site.behaviour.renders:
+    if behaviour.renders:
         headers["Vary"] = "Accept"
     return headers

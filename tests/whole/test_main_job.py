@@ -315,3 +315,28 @@ def test_a_dead_upstream_is_502_and_names_nothing_internal(facet: Running) -> No
     assert b"127.0.0.1" not in answer.body
     assert answer["cache-status"].endswith("detail=upstream-unreachable")
     assert ask(f"{facet.edge}/pictures/none", CHROME).status == 404  # and the rest goes on
+
+
+def test_errors_without_a_site_and_answers_without_a_body_carry_the_media_headers(
+    facet: Running, gallery: Gallery
+) -> None:
+    address = facet.edge.removeprefix("http://")
+    key = next(iter(gallery))
+    for method, target, host, status in (
+        ("GET", "/elsewhere/x.jpg", "www.example.com", 404),
+        ("GET", f"/pictures/{key}?{'x' * 9000}", address, 414),
+        ("POST", f"/pictures/{key}", address, 405),
+        ("OPTIONS", f"/pictures/{key}", address, 204),
+    ):
+        answer = request(address, method, target, {"Host": host})
+        assert answer.status == status
+        media_headers(answer)
+
+
+def test_a_change_of_what_must_not_be_stored_is_refused_for_good(facet: Running, gallery: Gallery) -> None:
+    url = put(facet, "private.jpg", jpeg(60, 40), CacheControl="private")
+    assert ask(url, CHROME).status == 200
+    refused = ask(f"{url}?w=20", CHROME)
+    assert refused.status == 422
+    assert refused.get("retry-after") is None
+    assert "detail=private" in refused["cache-status"]
