@@ -27,6 +27,14 @@ def split_query(raw_query: str) -> list[tuple[str, str]]:
     return pairs
 
 
+def first_values(raw_query: str) -> dict[str, str]:
+    """The decoded parameters of a raw query by name; of one that is repeated the first counts, for every reader."""
+    found: dict[str, str] = {}
+    for name, value in split_query(raw_query):
+        found.setdefault(name, value)
+    return found
+
+
 def _decode(text: str) -> str:
     return decode_path(text.replace("+", " ")).decode("utf-8", "surrogateescape")
 

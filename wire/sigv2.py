@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from wire.canonical import Headers, spellings, split_query
+from wire.canonical import Headers, first_values, spellings
 from wire.claims import UNSIGNED_PAYLOAD, basic_time
 from wire.dates import http_date, parse_http_date
 from wire.refusals import Refusal
@@ -66,7 +66,7 @@ def read_claim(method: str, raw_path: str, raw_query: str, headers: Headers, *, 
     `bucket` is the one the Host header names, None in path style. Raises Refusal for a claim that is malformed.
     """
     fields = _fields(headers)
-    query = dict(split_query(raw_query))
+    query = first_values(raw_query)
     authorization = fields.get("authorization", "")
     if authorization.partition(" ")[0] == SCHEME:
         return _header_claim(authorization, method, raw_path, raw_query, fields, bucket)
@@ -137,7 +137,7 @@ def _header_claim(
 
 
 def _presigned_claim(method: str, raw_path: str, raw_query: str, fields: dict[str, str], bucket: str | None) -> Claim:
-    query = dict(split_query(raw_query))
+    query = first_values(raw_query)
     access_key, expires = query.get("AWSAccessKeyId", ""), query.get("Expires", "")
     if not access_key or not (expires.isascii() and expires.isdigit() and len(expires) <= 12):
         raise Refusal(

@@ -30,7 +30,7 @@ from origin.api.s3.router import Route, locate, route, split_target
 from origin.service.model import IsDeleteMarker, NotModified, ServiceError
 from origin.service.service import Service
 from wire import sigv2, sigv4
-from wire.canonical import split_query
+from wire.canonical import first_values
 from wire.dates import http_date
 from wire.fields import combine
 from wire.ranges import unsatisfied_range
@@ -108,6 +108,7 @@ class Endpoint:
         lines = [(_text(name), _text(value)) for name, value in request.raw_headers]
         headers = combine(lines)
         raw_path, raw_query = split_target(request.raw_path)
+        query = first_values(raw_query)
         if request.method == "OPTIONS":
             exchange.operation = "preflight"
             return await cors.preflight(
@@ -115,7 +116,7 @@ class Endpoint:
             )
         claim = self._claim(request.method, raw_path, raw_query, lines, self._hosts.bucket(headers.get("host", "")))
         if claim is not None and claim.presigned:
-            headers |= hoisted(dict(split_query(raw_query)))
+            headers |= hoisted(query)
         identity = await authenticate(
             claim,
             headers,
@@ -124,7 +125,6 @@ class Endpoint:
             now=self._clock(),
             skew=self._settings.clock_skew,
         )
-        query = dict(split_query(raw_query))
         caller = replace(
             identity.caller,
             expected_owner=headers.get("x-amz-expected-bucket-owner"),
@@ -133,8 +133,8 @@ class Endpoint:
         identity = replace(identity, caller=caller)
         exchange.identity = identity
         if raw_path.startswith(reserved.PREFIX) and self._hosts.bucket(headers.get("host", "")) is None:
-            return await self._answer_reserved(exchange, raw_path, raw_query)
-        found = route(request.method, raw_path, raw_query, headers, self._hosts)
+            return await self._answer_reserved(exchange, raw_path, query)
+        found = route(request.method, raw_path, query, headers, self._hosts)
         exchange.operation = found.operation.label
         exchange.cors = await cors.answered(self._service, found.bucket, request.method, headers)
         return await self._answer_operation(exchange, found, headers, identity, raw_path)
@@ -172,7 +172,7 @@ class Endpoint:
             return await probes.answer(call, probe)
         raise Refusal("NotImplemented", f"{found.operation.name} is not implemented.")
 
-    async def _answer_reserved(self, exchange: Exchange, raw_path: str, raw_query: str) -> Answer:
+    async def _answer_reserved(self, exchange: Exchange, raw_path: str, query: Mapping[str, str]) -> Answer:
         exchange.operation = raw_path.removeprefix(reserved.PREFIX)
         if exchange.request.method not in ("GET", "HEAD"):
             raise Refusal("MethodNotAllowed", "The specified method is not allowed against this resource.")
@@ -180,7 +180,7 @@ class Endpoint:
             return reserved.health()
         if raw_path == reserved.FEED and exchange.identity is not None:
             _join(self._polls)
-            return await reserved.feed(self._service, exchange.identity.caller, dict(split_query(raw_query)))
+            return await reserved.feed(self._service, exchange.identity.caller, query)
         raise Refusal("NoSuchKey", "There is no such page.")
 
     async def _send(self, exchange: Exchange, answer: Answer) -> StreamResponse:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from origin.api.s3.hosts import Hosts
 from origin.service.operations import SUBRESOURCES, TABLE, Level, Operation, candidates
-from wire.canonical import split_query
 from wire.refusals import Refusal
 from wire.targets import decode_path
 
@@ -64,7 +63,7 @@ def split_target(target: str) -> tuple[str, str]:
     return path, query
 
 
-def route(method: str, raw_path: str, raw_query: str, headers: Mapping[str, str], hosts: Hosts) -> Route:
+def route(method: str, raw_path: str, query: Mapping[str, str], headers: Mapping[str, str], hosts: Hosts) -> Route:
     """The operation a request asks for. `headers` are by lower-case name.
 
     Raises Refusal: InvalidURI, InvalidArgument, MethodNotAllowed, NotImplemented.
@@ -72,10 +71,6 @@ def route(method: str, raw_path: str, raw_query: str, headers: Mapping[str, str]
     virtual = hosts.bucket(headers.get("host", ""))
     bucket, key = locate(raw_path, virtual)
     level = Level.OBJECT if key else Level.BUCKET if bucket else Level.SERVICE
-    pairs = split_query(raw_query)
-    query: dict[str, str] = {}
-    for name, value in pairs:
-        query.setdefault(name, value)
     operation = _operation(level, method, _subresource(level, query), query, headers)
     _check_parameters(operation, method, query)
     return Route(operation, bucket, key, query, virtual is not None)

@@ -105,6 +105,19 @@ def test_conditions_ask_about_prefixes_and_encryption(s3: Any, bob: Any, bucket:
     s3.put_object(Bucket=bucket, Key="k", Body=b"x", ServerSideEncryption="AES256")
 
 
+@pytest.mark.parametrize("query", ["prefix=secret/&prefix=open/", "prefix=secret/&%70refix=open/"])
+def test_a_repeated_parameter_means_one_thing_to_policies_and_to_answers(
+    origin: Origin, s3: Any, bucket: str, query: str
+) -> None:
+    s3.put_object(Bucket=bucket, Key="secret/k", Body=b"x")
+    condition = {"StringEquals": {"s3:prefix": "open/"}}
+    set_policy(s3, bucket, statement(Action="s3:ListBucket", Resource="arn:aws:s3:::b", Condition=condition))
+    assert get(origin, f"/{bucket}?list-type=2&prefix=open/") == 200
+    assert get(origin, f"/{bucket}?list-type=2&{query}") == 403
+    reply = origin.ask("GET", f"/{bucket}?list-type=2&prefix=open/&prefix=secret/", signed=False)
+    assert (reply.status, b"secret/k" in reply.body) == (200, False)
+
+
 def test_conditions_ask_about_the_tags_of_an_object(origin: Origin, s3: Any, bucket: str) -> None:
     for key, tags in (("open", "security=public"), ("shut", "security=private"), ("none", "")):
         s3.put_object(Bucket=bucket, Key=key, Body=b"x", Tagging=tags)

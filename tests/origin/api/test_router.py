@@ -12,6 +12,7 @@ from origin.api.s3.hosts import Hosts
 from origin.api.s3.probes import PROBES
 from origin.api.s3.router import Route, route, split_target
 from origin.service.operations import SUBRESOURCES, TABLE, Level, operation
+from wire.canonical import first_values
 from wire.refusals import Refusal
 
 SETTINGS = Settings.model_validate(
@@ -29,7 +30,8 @@ HOSTS = Hosts(SETTINGS)
 
 def routed(method: str, target: str, host: str = "localhost:9000", **headers: str) -> Route:
     lines = {"host": host, **{name.replace("_", "-"): value for name, value in headers.items()}}
-    return route(method, *split_target(target), lines, HOSTS)
+    path, query = split_target(target)
+    return route(method, path, first_values(query), lines, HOSTS)
 
 
 def code_of(method: str, target: str, **headers: str) -> str:
