@@ -11,6 +11,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, get_origin
 
@@ -105,6 +106,9 @@ def _from_text(variable: str, dotted: str, text: str) -> Any:
         except orjson.JSONDecodeError as error:
             raise StartError(f"{dotted} ({variable}) is not JSON: {error} (see {PAGE}#{dotted})") from None
     if get_origin(_annotation(dotted)) is tuple:
+        if text.lstrip().startswith('["'):  # as JSON is meant too
+            with suppress(orjson.JSONDecodeError):
+                return orjson.loads(text)
         return [part.strip() for part in text.split(",") if part.strip()]
     return text
 
@@ -114,7 +118,7 @@ def _read_toml(file: Path) -> dict[str, Any]:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise StartError(f"the configuration file {file} cannot be read: {reason}") from None
+        raise StartError(f"the configuration file {file} cannot be read: {reason} (see {PAGE})") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise StartError(f"the configuration file {file} is not TOML: {error} (see {PAGE})") from None
 
@@ -142,7 +146,8 @@ def _explain(error: ValidationError, sources: Mapping[str, str]) -> str:
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])
     top = place.split(".")[0]
-    given = next((f" (from {sources[name]})" for name in (place, top) if name in sources), "")
+    parents = (place, place.rpartition(".")[0], top)
+    given = next((f" (from {sources[name]})" for name in parents if name in sources), "")
     page = f"see {PAGE}{'#' + top if top else ''}"
     if first["type"] == "extra_forbidden":
         near = difflib.get_close_matches(place, list(variables().values()), n=1)
@@ -151,6 +156,8 @@ def _explain(error: ValidationError, sources: Mapping[str, str]) -> str:
     if first["type"] == "missing":
         return f"{place}{given} is missing ({page})"
     allowed = re.sub(r"^\w+ should ", "must ", first["msg"].removeprefix("Value error, "))
+    if first["type"] == "bool_parsing":
+        allowed = "must be true or false"
     if isinstance(first["input"], Mapping):  # a rule between several settings
         return f"{place + ' ' if place else ''}{allowed}{given} ({page})"
     shown = "(hidden)" if "secret" in place else repr(first["input"])

@@ -106,7 +106,10 @@ def parse_upstream(value: str) -> str:
 
 def parse_network(value: str) -> str:
     """A CIDR network or single address. Raises ValueError otherwise."""
-    return str(ipaddress.ip_network(value, strict=False))
+    try:
+        return str(ipaddress.ip_network(value, strict=False))
+    except ValueError:
+        raise ValueError("must be an address or a network, such as 10.0.0.0/8") from None
 
 
 def parse_ip(value: str) -> str:

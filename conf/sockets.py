@@ -72,7 +72,8 @@ def bind(address: str, setting: str, *, shared: bool = False) -> socket.socket:
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
     except socket.gaierror as error:
-        raise StartError(f"{setting} is {address}: the host is not known ({error.strerror})") from None
+        page = f"see docs/configuration.md#{setting.split('.')[0]}"
+        raise StartError(f"{setting} is {address}: the host is not known ({error.strerror}; {page})") from None
     sock = socket.socket(family, kind, proto)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -35,6 +35,11 @@ class Supervisor:
     def run(self) -> int:
         """Run until SIGTERM or SIGINT; returns the exit status. Raises StartError."""
         _writable_folder(self._settings.data)
+        for address, setting in (
+            (self._settings.origin.listen, "origin.listen"),
+            (self._settings.edge.admin, "edge.admin"),
+        ):
+            bind(address, setting).close()  # before anything is made
         # Held for as long as we run, so that with port 0 every server process gets the same port back.
         with _reserve(self._settings.edge.listen) as reserved:
             self._change("edge", listen=bound_address(reserved))

@@ -17,6 +17,8 @@ from conf.schema import Settings
 from origin.blobs.syncing import make_folders, sync_folder, write_new
 from origin.seal.keyring import BadKeyFile, KeyRing
 
+_PAGE = "see docs/operations.md"
+
 
 def make_folder(path: Path, setting: str) -> None:
     """Make a folder where it is missing. Raises StartError where that, or writing in it, is not possible."""
@@ -25,7 +27,7 @@ def make_folder(path: Path, setting: str) -> None:
     except OSError as error:
         raise StartError(f"cannot make {path} ({setting}): {error.strerror}") from error
     if not os.access(path, os.W_OK | os.X_OK):
-        raise StartError(f"cannot write in {path} ({setting}): its owner or mode forbids it")
+        raise StartError(f"cannot write in {path} ({setting}): its owner or mode forbids it ({_PAGE})")
 
 
 class FolderLock:
@@ -40,7 +42,7 @@ class FolderLock:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             os.close(self._descriptor)
-            raise StartError(f"{path.parent} (data) is in use by {who}") from error
+            raise StartError(f"{path.parent} (data) is in use by {who} ({_PAGE})") from error
 
     def close(self) -> None:
         """Release the lock. The file stays: removing it would let two processes hold two locks."""
@@ -99,9 +101,13 @@ def read_master_keys(settings: Settings) -> KeyRing | None:
     except FileNotFoundError:
         return None
     except BadKeyFile as error:
-        raise StartError(f"the master key {path} (master_key_file) cannot be used: {error}") from error
+        raise StartError(
+            f"the master key {path} (master_key_file) cannot be used: {error} (see docs/operations.md)"
+        ) from error
     except (OSError, UnicodeDecodeError) as error:
-        raise StartError(f"the master key {path} (master_key_file) cannot be read: {error}") from error
+        raise StartError(
+            f"the master key {path} (master_key_file) cannot be read: {error} (see docs/operations.md)"
+        ) from error
 
 
 def master_keys(settings: Settings, catalog: Path, fresh: KeyRing) -> KeyRing:
@@ -116,7 +122,7 @@ def master_keys(settings: Settings, catalog: Path, fresh: KeyRing) -> KeyRing:
     if catalog.exists():
         raise StartError(
             f"the master key {path} (master_key_file) is missing, and {catalog.parent} holds data that needs it:"
-            " put the file back"
+            f" put the file back ({_PAGE})"
         )
     write_secret(path, fresh.render())
     return fresh
