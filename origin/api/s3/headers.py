@@ -56,6 +56,8 @@ _OVERRIDES = {
     "response-content-encoding": "Content-Encoding",
 }
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+# RFC 9110 §5.6.2
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 def check_encryption(headers: Mapping[str, str]) -> None:
@@ -86,31 +88,39 @@ def refuse_unsupported(headers: Mapping[str, str]) -> None:
 
 
 def kept(headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers that are stored with an object. `aws-chunked` is framing, not an encoding of the content."""
+    """The headers that are stored with an object. `aws-chunked` is framing, not an encoding of the content.
+
+    Raises Refusal (InvalidArgument) for a value that no header can hold, as one from a query or a form may be.
+    """
     found = {name: headers[name] for name in KEPT_HEADERS if headers.get(name)}
     encodings = [coding.strip() for coding in found.pop("content-encoding", "").split(",")]
     encoding = ",".join(coding for coding in encodings if coding and coding.lower() != "aws-chunked")
     if encoding:
         found["content-encoding"] = encoding
-    return {name: _text(value) for name, value in found.items()}
+    return {name: _text(name, value) for name, value in found.items()}
 
 
 def content_type(headers: Mapping[str, str]) -> str:
-    """The object's media type; without one, S3's default."""
-    return _text(headers.get("content-type") or DEFAULT_TYPE)
+    """The object's media type; without one, S3's default. Raises Refusal as `kept` does."""
+    return _text("content-type", headers.get("content-type") or DEFAULT_TYPE)
 
 
 def metadata(headers: Mapping[str, str]) -> dict[str, str]:
-    """User metadata by name, without its prefix."""
-    return {
-        _text(name.removeprefix(META_PREFIX)): _text(value)
-        for name, value in headers.items()
-        if name.startswith(META_PREFIX)
-    }
+    """User metadata by name, without its prefix. Raises Refusal as `kept` does, and for a name that no header has."""
+    found = {name.removeprefix(META_PREFIX): name for name in headers if name.startswith(META_PREFIX)}
+    for short in found:
+        if _TOKEN.fullmatch(short) is None:
+            raise Refusal("InvalidArgument", "The name of metadata must be a token.", ArgumentName=META_PREFIX)
+    return {short: _text(name, headers[name]) for short, name in found.items()}
 
 
-def _text(value: str) -> str:
-    """A header value as text: UTF-8 where it is that, else Latin-1 (RFC 9110 §5.5)."""
+def _text(name: str, value: str) -> str:
+    """A header value as text: UTF-8 where it is that, else Latin-1 (RFC 9110 §5.5).
+
+    Raises Refusal (InvalidArgument) for a value that no header can hold.
+    """
+    if _CONTROL.search(value):
+        raise Refusal("InvalidArgument", f"The value of {name} holds control characters.", ArgumentName=name)
     try:
         value.encode("utf-8")
     except UnicodeEncodeError:
@@ -171,10 +181,7 @@ def overrides(query: Mapping[str, str], *, signed: bool) -> dict[str, str]:
     found = {header: query[name] for name, header in _OVERRIDES.items() if query.get(name)}
     if found and not signed:
         raise Refusal("InvalidRequest", "Request specific response headers cannot be used for anonymous GET requests.")
-    for header, value in found.items():
-        if _CONTROL.search(value):
-            raise Refusal("InvalidArgument", f"The value of {header} holds control characters.", ArgumentName=header)
-    return {header: _text(value) for header, value in found.items()}
+    return {header: _text(header, value) for header, value in found.items()}
 
 
 def of_object(info: ObjectInfo, caller: Caller, *, checksums: bool) -> dict[str, str]:

@@ -127,6 +127,18 @@ def test_a_form_with_a_wrong_signature_is_refused(origin: Origin, bucket: str) -
     assert post(origin, bucket, {"key": "k", **fields}).code == "InvalidArgument"
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("x-amz-meta-a", "x\r\ny"), ("x-amz-meta-a b", "x"), ("Cache-Control", "a\nb"), ("Content-Type", "a/b\x01")],
+)
+def test_a_field_that_no_header_could_hold_stores_nothing(
+    origin: Origin, s3: Any, bucket: str, name: str, value: str
+) -> None:
+    reply = post(origin, bucket, {"key": "k", name: value, **signed(policy(bucket, ["starts-with", f"${name}", ""]))})
+    assert (reply.status, reply.code) == (400, "InvalidArgument")
+    assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+
+
 def test_an_anonymous_form_needs_an_open_bucket(origin: Origin, bucket: str) -> None:
     assert post(origin, bucket, {"key": "k"}).code == "AccessDenied"
 

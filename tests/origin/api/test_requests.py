@@ -89,6 +89,22 @@ def test_a_hoisted_checksum_of_nothing_does_not_refuse_a_body(origin: Origin, bu
     assert stored(origin, f"/{bucket}/k") == b"real body"
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "x-amz-meta-a=x%0D%0AEvil:1",
+        "x-amz-meta-a=%00",
+        "x-amz-meta-=x",
+        "x-amz-website-redirect-location=/a%0A",
+        "Content-Type=text/plain%0Ax",
+    ],
+)
+def test_a_hoisted_header_that_no_answer_could_carry_stores_nothing(origin: Origin, bucket: str, query: str) -> None:
+    reply = origin.ask("PUT", presigned(origin, "PUT", f"/{bucket}/k", query), body=b"x", signed=False)
+    assert (reply.status, reply.code) == (400, "InvalidArgument")
+    assert stored(origin, f"/{bucket}/k") is None
+
+
 def presigned(origin: Origin, method: str, path: str, query: str) -> str:
     """A presigned target for any query, made by hand."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
