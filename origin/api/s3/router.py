@@ -37,6 +37,9 @@ _SELECTORS: dict[str, Callable[[Mapping[str, str], Mapping[str, str]], bool]] = 
 """What tells operations of one method and sub-resource apart: (query, headers) → whether it is this one."""
 
 _TAKES_VERSION = frozenset({"GET", "HEAD", "DELETE"})
+_READS = frozenset({"GET", "HEAD"})
+_PLAIN_WRITE = frozenset({"versionId", "x-id"})
+"""The parameters that a plain PUT or DELETE may come with; every other one that is known belongs elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +139,11 @@ def _check_parameters(operation: Operation, method: str, query: Mapping[str, str
     """Parameters that would change what a write means are refused where they mean nothing."""
     if operation.level is not Level.OBJECT or operation.subresource:
         return
-    if method == "PUT" and "partNumber" in query:
+    foreign = [name for name in query if name in PARAMETERS - _PLAIN_WRITE] if method not in _READS else []
+    if "partNumber" in foreign:
         raise Refusal("InvalidArgument", "partNumber needs uploadId.", ArgumentName="partNumber")
+    if foreign:
+        raise Refusal("InvalidArgument", f"{foreign[0]} has no meaning here.", ArgumentName=foreign[0])
     if "versionId" in query and method not in _TAKES_VERSION:
         raise Refusal(
             "InvalidArgument", "This operation does not accept a version-id.", ArgumentName="versionId",

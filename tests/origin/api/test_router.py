@@ -10,7 +10,7 @@ from conf.schema import Settings
 from origin.api.s3.handlers import HANDLERS
 from origin.api.s3.hosts import Hosts
 from origin.api.s3.probes import PROBES
-from origin.api.s3.router import Route, route, split_target
+from origin.api.s3.router import PARAMETERS, Route, route, split_target
 from origin.service.operations import SUBRESOURCES, TABLE, Level, operation
 from wire.canonical import first_values
 from wire.refusals import Refusal
@@ -112,6 +112,14 @@ def test_no_known_subresource_falls_through_to_the_plain_operation(level: Level,
 )
 def test_what_has_no_meaning_is_refused(method: str, target: str, code: str) -> None:
     assert code_of(method, target) == code
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE"])
+@pytest.mark.parametrize("name", sorted(PARAMETERS - {"versionId", "x-id"}))
+def test_a_parameter_of_another_operation_never_falls_through_to_a_plain_write(method: str, name: str) -> None:
+    assert code_of(method, f"/b/k?{name}=1") == "InvalidArgument"
+    assert code_of(method, f"/b/k?{name}") == "InvalidArgument"
+    assert routed("GET", f"/b/k?{name}=1").operation.name == "GetObject"
 
 
 @pytest.mark.parametrize("target", ["*", "b/k", "ftp://h/b", ""])
