@@ -6,6 +6,7 @@ from typing import Any
 
 from origin.admin import wishes
 from origin.jobs.progress import Tell
+from origin.service.limits import is_bucket_name
 from origin.service.model import Key, ServiceError
 from origin.service.service import Service
 
@@ -14,6 +15,9 @@ JSON = dict[str, Any]
 
 async def add(service: Service, wish: wishes.Key, _: Tell) -> JSON:
     """Make the key; the answer is the only place where its secret ever stands. Raises ServiceError."""
+    for bucket in wish.buckets or ():
+        if not is_bucket_name(bucket):
+            raise ServiceError("InvalidArgument", f"{bucket!r} is not a bucket's name.")
     made = await service.keys.add(
         owner=wish.owner,
         access_key=wish.access_key,

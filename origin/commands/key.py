@@ -23,9 +23,10 @@ def key() -> None:
 @click.option("--secret-key", help="The secret; without it, one is made. Give it together with --access-key.")
 @click.option(
     "--allow",
-    default="read,write,delete",
-    show_default=True,
-    help=f"What it may do, separated by commas: {', '.join(Permission)}.",
+    multiple=True,
+    default=("read,write,delete",),
+    show_default="read,write,delete",
+    help=f"What it may do, separated by commas or repeated: {', '.join(Permission)}.",
 )
 @click.option(
     "--bucket", "buckets", multiple=True, help="A bucket it may touch; repeat for more; without it, every one."
@@ -38,7 +39,7 @@ def key_add(
     owner: str,
     access_key: str | None,
     secret_key: str | None,
-    allow: str,
+    allow: tuple[str, ...],
     buckets: tuple[str, ...],
     allow_delete: tuple[str, ...],
     policy: Path | None,
@@ -50,7 +51,7 @@ def key_add(
         owner=owner,
         access_key=access_key,
         secret_key=secret_key,
-        allow=tuple(word.strip() for word in allow.split(",") if word.strip()),
+        allow=tuple(dict.fromkeys(word.strip() for word in ",".join(allow).split(",") if word.strip())),
         buckets=buckets or None,
         allow_delete=allow_delete,
         policy=policy.read_text() if policy else None,

@@ -53,17 +53,21 @@ def check_bucket_name(settings: Settings, name: str) -> None:
     """
     origin = settings.origin
     taken = {"localhost", *origin.hosts, *origin.domains, origin.listen.rpartition(":")[0]}
-    if (
+    if name in taken or not is_bucket_name(name):
+        raise ServiceError("InvalidBucketName", "The specified bucket is not valid.", bucket=name)
+
+
+def is_bucket_name(name: str) -> bool:
+    """Whether AWS's rules let a bucket be named so."""
+    return not (
         _BUCKET.fullmatch(name) is None
         or ".." in name
         or ".-" in name
         or "-." in name
         or name.startswith(_RESERVED_PREFIXES)
         or name.endswith(_RESERVED_SUFFIXES)
-        or name in taken
         or _is_address(name)
-    ):
-        raise ServiceError("InvalidBucketName", "The specified bucket is not valid.", bucket=name)
+    )
 
 
 def _is_address(name: str) -> bool:

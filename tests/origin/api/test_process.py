@@ -62,11 +62,22 @@ def test_a_key_is_bound_to_its_permissions_and_buckets(origin: Origin, s3: Any, 
         client.put_object(Bucket=bucket, Key="k", Body=b"x")
 
 
-def test_a_wrong_key_request_is_one_clear_line(origin: Origin) -> None:
-    failed = facet(origin.data, "key", "add", "--owner", "x", "--allow", "everything")
+def test_permissions_of_a_key_add_up(origin: Origin) -> None:
+    options = ("--allow", "read", "--allow", "write, read")
+    made = json.loads(facet(origin.data, "key", "add", "--owner", "adder", *options).stdout)
+    assert made["allow"] == ["read", "write"]
+    assert json.loads(facet(origin.data, "key", "add", "--owner", "adder").stdout)["allow"] == [
+        "delete", "read", "write",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("option", "value"), [("--allow", "everything"), ("--bucket", "BAD_")])
+def test_a_wrong_key_request_is_one_clear_line(origin: Origin, option: str, value: str) -> None:
+    failed = facet(origin.data, "key", "add", "--owner", "x", option, value)
     assert failed.returncode == 2
     assert failed.stderr.startswith("facet: ")
     assert failed.stderr.count("\n") == 1
+    assert option != "--bucket" or value in failed.stderr
 
 
 def test_a_key_made_while_no_server_runs_is_there_when_it_starts(tmp_path: Path) -> None:
