@@ -2,7 +2,7 @@
 
 The rule of this file: limits are ours because aiohttp's own are meant for friendlier places (it would wait an hour for
 a head). What it uses of aiohttp's private surface: RequestHandler._waiter, ._messages, ._loop
-and ._process_keepalive.
+and ._process_keepalive, and BaseRequest._cache.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import asyncio
 import re
 
 import structlog
-from aiohttp import web
-from aiohttp.http_exceptions import LineTooLong
+from aiohttp import HttpVersion11, web
+from aiohttp.http_exceptions import BadStatusLine, LineTooLong
 from multidict import CIMultiDict
 
 from conf.logs import safe_target
@@ -24,6 +24,7 @@ SERVER = "facet"  # the field's value, where an upstream's own does not pass
 KEEPALIVE = 75.0  # seconds a connection may be idle; longer than the 60 s of an nginx in front
 _HEADERS = 100  # the most header lines
 _HIGH = re.compile(rb"[\x80-\xff]")
+_REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ [!-~]+ HTTP/([0-9.]+)")
 
 log = structlog.get_logger()
 
@@ -31,7 +32,7 @@ log = structlog.get_logger()
 class Connection(web.RequestHandler):
     """A client's connection."""
 
-    __slots__ = ("_busy", "_head_deadline", "_head_limit", "_head_size", "_head_timer")
+    __slots__ = ("_busy", "_head_deadline", "_head_limit", "_head_size", "_head_timer", "_line")
 
     def __init__(self, manager: web.Server, edge: Edge, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(
@@ -50,6 +51,8 @@ class Connection(web.RequestHandler):
         self._busy = False
         self._head_size = 0
         self._head_timer: asyncio.TimerHandle | None = None
+        self._line = b""
+        """The request line of the head that came last, where it came in one piece and was not pipelined."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The first head is awaited from now on."""
@@ -64,6 +67,7 @@ class Connection(web.RequestHandler):
         if idle:
             if not self._head_size:
                 data = _escaped_target(data)
+                self._line = data.partition(b"\r\n")[0]
             self._head_size += len(data)
         super().data_received(data)
         if self._messages:
@@ -91,10 +95,13 @@ class Connection(web.RequestHandler):
             log.error("a request failed unexpectedly", target=safe_target(request.raw_path), exc_info=exc)
         if request.writer.output_size > 0:
             raise ConnectionResetError("the reply had begun")
-        if isinstance(exc, LineTooLong):
-            status = 431
-        detail = "the request is not HTTP as we speak it" if status < 500 else "the edge made a mistake"
-        return response_of(reply.problem(None, status, detail, close=True), request.method)
+        if status >= 500:
+            return response_of(reply.problem(None, status, "the edge made a mistake", close=True), request.method)
+        speak_http11(request)
+        status = _refusal(self._line, exc)
+        allow = (("Allow", reply.METHODS),) if status == 501 else ()
+        detail = "the request is not HTTP as we speak it"
+        return response_of(reply.problem(None, status, detail, headers=allow, close=True), request.method)
 
     def _process_keepalive(self) -> None:
         """What aiohttp does with an idle connection, but one whose last reply is still unread ends at once.
@@ -140,6 +147,23 @@ def response_of(given: Reply, method: str) -> web.StreamResponse:
     if given.close:
         response.force_close()
     return response
+
+
+def speak_http11(request: web.BaseRequest) -> None:
+    """Answer with our own version: aiohttp would repeat the request's, or HTTP/1.0 where it read none."""
+    request._cache["version"] = HttpVersion11  # where aiohttp keeps what it has once read
+
+
+def _refusal(line: bytes, exc: BaseException | None) -> int:
+    """The status for a request that aiohttp cannot parse, whose request line is `line`."""
+    if isinstance(exc, LineTooLong):
+        return 431
+    said = _REQUEST_LINE.fullmatch(line)
+    if said is None:
+        return 400
+    if said[1] not in (b"1.0", b"1.1"):
+        return 505
+    return 501 if isinstance(exc, BadStatusLine) else 400  # a line in order, but of a method that nobody registered
 
 
 def _escaped_target(data: bytes) -> bytes:

@@ -6,6 +6,7 @@ The rule of this file: it translates between aiohttp and messages, and decides n
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
@@ -20,7 +21,7 @@ from conf.schema import Settings
 from conf.sockets import bind, bound_address
 from edge import reply
 from edge.access import Access
-from edge.connection import Connection, response_of
+from edge.connection import Connection, response_of, speak_http11
 from edge.journey import Journey
 from edge.keeper.client import KeeperClient
 from edge.keeper.stopping import cancelled, stop_signal
@@ -34,6 +35,9 @@ DRAIN = 10.0  # seconds that running requests get after SIGTERM
 SLOW_CLIENT = 60.0  # seconds a client may take to read one block, or to send a body
 REPORT = 1.0  # seconds between reports to the keeper
 FIRST_CONNECT = 10.0  # seconds to wait for the keeper before accepting requests without it
+
+_HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|(?:[\w.~!$&'()*+;=-]|%[0-9A-Fa-f]{2})*)(?::[0-9]*)?", re.ASCII)
+"""uri-host [":" port] (RFC 9110 §7.2), but for the comma: two values in one are not a name."""
 
 log = structlog.get_logger()
 
@@ -78,6 +82,7 @@ class Server(web.Server):
             given = await self._journey.travel(request)
             self._teach(raw, request, given)
         except Malformed as error:
+            speak_http11(raw)
             given = reply.problem(None, error.status, str(error), close=True)
         response = response_of(given, raw.method)
         if not raw.content.at_eof() or "Upgrade" in raw.headers:  # not read: what follows is not a request
@@ -139,16 +144,25 @@ def _request(raw: web.BaseRequest, max_url: int) -> Request:
     """The request with its target as sent (RFC 9112 §3.2). Raises Malformed."""
     target = raw.raw_path
     hosts = raw.headers.getall("Host", [])
+    if raw.version[0] != 1:
+        raise Malformed(505, "the edge speaks HTTP/1.1")
     if len(target) > max_url:
         raise Malformed(414, f"the request target is longer than {max_url} bytes")
     if len(hosts) > 1 or (not hosts and raw.version >= (1, 1)):
         raise Malformed(400, "a request has exactly one Host field")
     host = hosts[0] if hosts else ""
+    if not _HOST.fullmatch(host):
+        raise Malformed(400, "the Host field is not a host with or without a port")
     if not target.startswith("/"):
-        parts = urlsplit(target)
+        try:
+            parts = urlsplit(target)
+        except ValueError as error:
+            raise Malformed(400, f"the request target is no URL: {error}") from error
         if parts.scheme.lower() not in ("http", "https") and (raw.method, target) != ("OPTIONS", "*"):
             raise Malformed(400, "the request target is neither a path nor a URL")
         host = parts.netloc.rpartition("@")[2] or host
+        if not _HOST.fullmatch(host):
+            raise Malformed(400, "the request target's host is not one")
         target = f"{parts.path or '/'}?{parts.query}" if parts.scheme else "/"
     path, _, query = target.partition("#")[0].partition("?")
     return Request(raw.method, host, path, query, combine(raw.headers.items()), _Content(raw))

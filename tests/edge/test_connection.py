@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import pytest
-from aiohttp import web
+from aiohttp import HttpVersion, web
+from aiohttp.test_utils import make_mocked_request
 
-from edge.connection import _escaped_target
+from edge.connection import _escaped_target, speak_http11
 
 
 def test_the_private_names_of_aiohttp_are_where_we_use_them() -> None:
     slots = {name for kind in web.RequestHandler.__mro__ for name in getattr(kind, "__slots__", ())}
     assert {"_current_request", "_messages", "_loop", "transport"} <= slots
+
+
+def test_a_request_is_answered_in_our_own_version() -> None:
+    request = make_mocked_request("GET", "/", version=HttpVersion(2, 0))
+    assert request.version == (2, 0)
+    speak_http11(request)
+    assert request.version == (1, 1)
 
 
 @pytest.mark.parametrize(

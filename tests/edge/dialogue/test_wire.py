@@ -150,6 +150,54 @@ def test_a_head_that_is_too_large_or_no_head_is_refused(edge: Stage, request_hea
     assert answer["Connection"].lower() == "close"
 
 
+@pytest.mark.parametrize(
+    ("request_line", "status"),
+    [
+        (b"GET /media/x HTTP/2.0", 505),
+        (b"HEAD /media/x HTTP/2.0", 505),
+        (b"GET /media/x HTTP/3.0", 505),
+        (b"GET /media/x HTTP/0.9", 505),
+        (b"PRI * HTTP/2.0", 505),
+        (b"FOO /media/x HTTP/1.1", 501),
+        (b"get /media/x HTTP/1.1", 501),
+        (b"GETX /media/x HTTP/1.1", 501),
+        (b"PLAY /media/x HTTP/1.1", 501),
+        (b"F(O /media/x HTTP/1.1", 400),
+        (b"nonsense", 400),
+        (b"\x16\x03\x01\x02", 400),
+        (b"GET http://[x]/media/x HTTP/1.1", 400),
+        (b"GET http://a,b/media/x HTTP/1.1", 400),
+    ],
+)
+def test_a_request_line_that_is_not_ours_is_refused_in_http11(edge: Stage, request_line: bytes, status: int) -> None:
+    with client.connect(edge.port) as connection:
+        connection.sendall(request_line + b"\r\nHost: edge.test\r\n\r\n")
+        received = b""
+        while more := connection.recv(65536):  # to its end: it is closed
+            received += more
+    assert received.startswith(b"HTTP/1.1 %d " % status)
+    assert b"\r\nConnection: close\r\n" in received
+    assert (b"\r\nAllow: GET, HEAD, OPTIONS\r\n" in received) == (status == 501)
+
+
+@pytest.mark.parametrize(
+    "host", ["a b", "a/b", "media.test:abc", "media.test,other", "[::1", "::1", "a@b", "a%2", "a:1:2", "[::1]x"]
+)
+def test_a_host_that_is_none_is_refused_by_server_and_lane(edge: Stage, host: str) -> None:
+    edge.origin.on("/media/hosted.txt", b"hosted", "text/plain", etag='"hosted"')
+    head = f"GET /media/hosted.txt HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+    for _ in range(4):  # the lane learns from the third hit on
+        assert edge.get("/media/hosted.txt").body == b"hosted"
+        answer = client.say(edge.port, head)
+        assert (answer.status, answer["Connection"]) == (400, "close")
+
+
+@pytest.mark.parametrize("host", ["", "media.test", "media.test:", "MEDIA_1.test:8080", "127.0.0.1:80", "[::1]:80"])
+def test_a_host_that_is_one_is_answered(edge: Stage, host: str) -> None:
+    edge.origin.on("/media/hosts.txt", b"hosts", "text/plain", etag='"hosts"')
+    assert edge.get("/media/hosts.txt", host=host).body == b"hosts"
+
+
 def test_what_follows_a_request_with_a_body_is_not_a_request(edge: Stage) -> None:
     smuggled = b"GET /media/smuggled.txt HTTP/1.1\r\nHost: x\r\n\r\n"
     head = b"GET /media/x.txt HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(smuggled)
