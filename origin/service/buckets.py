@@ -10,8 +10,9 @@ from origin.service.exposure import check_enforceable
 from origin.service.limits import check_bucket_name
 from origin.service.locks import ENABLED as LOCK_ENABLED
 from origin.service.locks import document_of
-from origin.service.model import AclWish, Bucket, BucketPage, Caller, ServiceError, Setting
+from origin.service.model import AclWish, Bucket, Caller, ServiceError, Setting
 from origin.service.operations import Level, operation
+from origin.service.pages import BucketPage
 from origin.service.stores import Stores
 from origin.service.version_ids import Versioning
 from wire.feed import BUCKET_CREATED, BUCKET_REMOVED

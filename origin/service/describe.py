@@ -13,7 +13,8 @@ import msgspec
 
 from origin.catalog.rows import BucketRow, Described, NewVersion, OwnerRow, PartRow, UploadRow, VersionRow
 from origin.seal.keyring import NONCE_BYTES
-from origin.service.model import Bucket, ObjectInfo, Owner, PartInfo, UploadInfo
+from origin.service.model import Bucket, ObjectInfo, Owner
+from origin.service.multipart import PartInfo, UploadInfo
 from origin.service.rules import expiration_of
 from origin.service.stores import Stores
 from origin.service.version_ids import shown_id

@@ -12,7 +12,8 @@ from origin.catalog.rows import BucketRow, ManifestRow, PartRow, UploadRow
 from origin.service.describe import Digests, digests_of
 from origin.service.digests import DEFAULT
 from origin.service.ingest import identity
-from origin.service.model import CompletedPart, ServiceError, Whole
+from origin.service.model import ServiceError
+from origin.service.multipart import CompletedPart, Whole
 from origin.service.source import INLINE
 from origin.service.stores import Stores
 from wire import checksums

@@ -17,8 +17,9 @@ from origin.catalog.contract import Tables
 from origin.catalog.rows import BucketRow, VersionRow
 from origin.service.access import authorise
 from origin.service.describe import info_of
-from origin.service.model import Caller, ListPage, ServiceError, VersionPage
+from origin.service.model import Caller, ServiceError
 from origin.service.operations import operation
+from origin.service.pages import ListPage, VersionPage
 from origin.service.stores import Stores
 from origin.service.version_ids import NULL, known_id, sequence_in
 

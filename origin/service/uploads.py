@@ -31,22 +31,10 @@ from origin.service.joining import Joined, check_choice, check_whole, join
 from origin.service.limits import check_key, check_metadata
 from origin.service.listing import MOST, skip_scan
 from origin.service.locks import check_wanted
-from origin.service.model import (
-    ANY_WRITE,
-    Caller,
-    CompletedPart,
-    CreateUploadRequest,
-    Expected,
-    ObjectInfo,
-    PartInfo,
-    PartPage,
-    ServiceError,
-    UploadInfo,
-    UploadPage,
-    Whole,
-    WriteConditions,
-)
+from origin.service.model import ANY_WRITE, Caller, Expected, ObjectInfo, ServiceError, WriteConditions
+from origin.service.multipart import CompletedPart, CreateUploadRequest, PartInfo, UploadInfo, Whole
 from origin.service.operations import Level, operation
+from origin.service.pages import PartPage, UploadPage
 from origin.service.placing import Written, place_content, place_version
 from origin.service.quota import check_quota
 from origin.service.steps import Step

@@ -12,7 +12,8 @@ from origin.api.s3 import xml
 from origin.api.s3.call import Answer, Call, xml_answer
 from origin.api.s3.grants import owner_items
 from origin.api.s3.headers import quoted
-from origin.service.model import ListPage, ObjectInfo
+from origin.service.model import ObjectInfo
+from origin.service.pages import ListPage
 from wire.dates import iso8601
 from wire.refusals import Refusal
 

@@ -12,7 +12,7 @@ from origin.api.s3.listing import common_prefixes, speller
 from origin.api.s3.locks import asked_lock
 from origin.api.s3.tagging import asked_tags
 from origin.service.digests import DEFAULT
-from origin.service.model import CompletedPart, CreateUploadRequest, PartInfo, UploadInfo, Whole
+from origin.service.multipart import CompletedPart, CreateUploadRequest, PartInfo, UploadInfo, Whole
 from wire.checksums import ALGORITHMS, for_name
 from wire.dates import iso8601
 from wire.refusals import Refusal

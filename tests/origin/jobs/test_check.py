@@ -11,7 +11,8 @@ import pytest
 from conf.schema import Settings
 from origin.jobs.check import Checked, check
 from origin.jobs.collect import collect_once
-from origin.service.model import Caller, CompletedPart, CopyRequest, CreateUploadRequest, Expected
+from origin.service.model import Caller, CopyRequest, Expected
+from origin.service.multipart import CompletedPart, CreateUploadRequest
 from origin.service.service import Service
 from tests.origin.jobs.damage import cut
 from tests.origin.storage.support import BUCKET, Clock, blob_files, get, put, stream

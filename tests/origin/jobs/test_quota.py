@@ -9,7 +9,8 @@ import pytest
 
 from origin.jobs.check import check
 from origin.jobs.collect import collect_once
-from origin.service.model import Caller, CompletedPart, CopyRequest, CreateUploadRequest, Expected, ServiceError
+from origin.service.model import Caller, CopyRequest, Expected, ServiceError
+from origin.service.multipart import CompletedPart, CreateUploadRequest
 from origin.service.quota import Quotas
 from origin.service.service import Service
 from tests.origin.storage.support import BUCKET, Clock, get, put, stream

@@ -7,15 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from conf.schema import Origin, Settings
-from origin.service.model import (
-    Caller,
-    CompletedPart,
-    CopyRequest,
-    CreateUploadRequest,
-    Expected,
-    ObjectInfo,
-    PutRequest,
-)
+from origin.service.model import Caller, CopyRequest, Expected, ObjectInfo, PutRequest
+from origin.service.multipart import CompletedPart, CreateUploadRequest
 from origin.service.service import Service
 
 MIB = 1024 * 1024

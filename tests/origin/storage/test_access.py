@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from origin.service.model import ANONYMOUS, Caller, CreateUploadRequest, ServiceError, Target
+from origin.service.model import ANONYMOUS, Caller, ServiceError, Target
+from origin.service.multipart import CreateUploadRequest
 from origin.service.operations import TABLE, Level, Operation, candidates, operation
 from origin.service.service import Service
 from tests.origin.storage.support import BUCKET, caller, get, put

@@ -13,15 +13,8 @@ from conf.schema import Settings
 from origin.jobs import collect
 from origin.jobs.collect import collect_once
 from origin.service.ingest import SEGMENT
-from origin.service.model import (
-    Caller,
-    CompletedPart,
-    CreateUploadRequest,
-    Expected,
-    PartInfo,
-    ServiceError,
-    UploadInfo,
-)
+from origin.service.model import Caller, Expected, ServiceError
+from origin.service.multipart import CompletedPart, CreateUploadRequest, PartInfo, UploadInfo
 from origin.service.service import Service
 from tests.faults.examine import recount
 from tests.origin.storage.support import BUCKET, MIB, Clock, blob_files, get, put, stream

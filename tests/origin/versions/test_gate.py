@@ -10,17 +10,8 @@ import pytest
 from origin.catalog.rows import Lock
 from origin.jobs.lifecycle import sweep_once
 from origin.service.locks import DefaultRetention, LockConfiguration
-from origin.service.model import (
-    Caller,
-    CompletedPart,
-    CopyRequest,
-    CreateUploadRequest,
-    Expected,
-    PutRequest,
-    ServiceError,
-    Setting,
-    Target,
-)
+from origin.service.model import Caller, CopyRequest, Expected, PutRequest, ServiceError, Setting, Target
+from origin.service.multipart import CompletedPart, CreateUploadRequest
 from origin.service.rules import Expire, Noncurrent, Rule
 from origin.service.service import Service
 from origin.service.version_ids import Versioning

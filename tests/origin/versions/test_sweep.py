@@ -8,7 +8,8 @@ import pytest
 
 from origin.jobs import lifecycle
 from origin.jobs.lifecycle import sweep_once
-from origin.service.model import Caller, CreateUploadRequest, PutRequest
+from origin.service.model import Caller, PutRequest
+from origin.service.multipart import CreateUploadRequest
 from origin.service.rules import Expire, Filter, Noncurrent, Rule
 from origin.service.service import Service
 from origin.service.version_ids import Versioning
