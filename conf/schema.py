@@ -1,145 +1,36 @@
-"""Every setting there is, with its type, default, unit and the sentence that documents it.
+"""Every setting there is, with its type, default, unit and the sentence that documents it; groups of their own kind
+are in modules beside this one.
 
-The rule of this file: a setting that is not here does not exist. `load.py` fills these models from defaults,
+The rule of this file: a setting that is not named here does not exist. `load.py` fills these models from defaults,
 a TOML file and FACET_… variables; `docs/configuration.md` and the example file are made from the descriptions below.
 """
 
 from __future__ import annotations
 
-import ipaddress
 import os
-import re
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
-from urllib.parse import urlsplit
+from typing import Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-KIB = 1024
-MIB = 1024 * KIB
-GIB = 1024 * MIB
-TIB = 1024 * GIB
-
-_UNITS = {
-    "": 1,
-    "b": 1,
-    "k": KIB,
-    "kib": KIB,
-    "m": MIB,
-    "mib": MIB,
-    "g": GIB,
-    "gib": GIB,
-    "t": TIB,
-    "tib": TIB,
-}
-_SIZE = re.compile(r"(\d+)\s*([a-z]*)", re.IGNORECASE)
-_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*")
-_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
+from conf.section import Section
+from conf.site import Site as Site
+from conf.site import SiteKind as SiteKind
+from conf.values import GIB as GIB
+from conf.values import KIB as KIB
+from conf.values import MIB as MIB
+from conf.values import TIB as TIB
+from conf.values import Address as Address
+from conf.values import Host as Host
+from conf.values import Ip as Ip
+from conf.values import Network as Network
+from conf.values import Prefix as Prefix
+from conf.values import Seconds as Seconds
+from conf.values import Size as Size
+from conf.values import Upstream as Upstream
 
 
-def parse_size(value: Any) -> Any:
-    """Bytes from 4096, "64 MiB" or "1g" (powers of 1024).
-
-    Raises ValueError for anything else that is a string.
-    """
-    if isinstance(value, str):
-        match = _SIZE.fullmatch(value.strip())
-        if match is None or match[2].lower() not in _UNITS:
-            raise ValueError("must be a number of bytes, alone or with KiB, MiB, GiB or TiB, such as 64 MiB")
-        return int(match[1]) * _UNITS[match[2].lower()]
-    return value
-
-
-def parse_address(value: str) -> str:
-    """HOST:PORT with a literal IPv4, [IPv6] or host name; port 0 asks the system for a free one.
-
-    Raises ValueError where it is neither.
-    """
-    host, colon, port = value.rpartition(":")
-    if not colon or not host or not (port.isascii() and port.isdigit()) or int(port) > 65535:
-        raise ValueError("must be HOST:PORT, such as 127.0.0.1:9000")
-    if host.startswith("[") and host.endswith("]"):
-        ipaddress.IPv6Address(host[1:-1])
-    elif ":" in host:
-        raise ValueError("an IPv6 address is written in brackets, such as [::1]:9000")
-    return value
-
-
-def parse_host(value: str) -> str:
-    """A DNS name or IP address without port, lower case.
-
-    Raises ValueError where it is neither.
-    """
-    name = value.strip().lower().rstrip(".")
-    try:
-        return str(ipaddress.ip_address(name.strip("[]")))
-    except ValueError:
-        pass
-    if not name or len(name) > 253 or not all(_LABEL.fullmatch(label) for label in name.split(".")):
-        raise ValueError("must be a host name without scheme or port, such as media.example.com")
-    return name
-
-
-def parse_prefix(value: str) -> str:
-    """A URL path prefix of unreserved characters: empty, or starting with "/" and not ending in one.
-
-    Raises ValueError otherwise.
-    """
-    prefix = value.rstrip("/")
-    if not _PREFIX.fullmatch(prefix):
-        raise ValueError("must be empty or a path of letters, digits and ._~- such as /media")
-    return prefix
-
-
-def parse_upstream(value: str) -> str:
-    """An http or https URL with a host and no query.
-
-    Raises ValueError otherwise.
-    """
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-        raise ValueError("must be an http or https URL without query, such as http://127.0.0.1:3000")
-    _ = parts.port
-    return value.rstrip("/")
-
-
-def parse_network(value: str) -> str:
-    """A CIDR network or single address. Raises ValueError otherwise."""
-    try:
-        return str(ipaddress.ip_network(value, strict=False))
-    except ValueError:
-        raise ValueError("must be an address or a network, such as 10.0.0.0/8") from None
-
-
-def parse_ip(value: str) -> str:
-    """An IPv4 or IPv6 address without port or brackets. Raises ValueError otherwise."""
-    return str(ipaddress.ip_address(value))
-
-
-Size = Annotated[int, BeforeValidator(parse_size), Field(ge=0)]
-Address = Annotated[str, AfterValidator(parse_address)]
-Host = Annotated[str, AfterValidator(parse_host)]
-Prefix = Annotated[str, AfterValidator(parse_prefix)]
-Upstream = Annotated[str, AfterValidator(parse_upstream)]
-Network = Annotated[str, AfterValidator(parse_network)]
-Ip = Annotated[str, AfterValidator(parse_ip)]
-Seconds = Annotated[float, Field(ge=0)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
-
-
-class SiteKind(StrEnum):
-    """What a site does with what it serves (the behaviours are in edge/policy/sites.py)."""
-
-    MEDIA = "media"
-    ASSETS = "assets"
-    PASS_THROUGH = "pass-through"  # noqa: S105 - no password
-
-
-class Log(_Section):
+class Log(Section):
     """What the processes write to stderr."""
 
     level: Literal["debug", "info", "warning", "error"] = Field(
@@ -152,7 +43,7 @@ class Log(_Section):
     access: bool = Field(True, description="Write one line for each request.")
 
 
-class Origin(_Section):
+class Origin(Section):
     """The S3 origin: where applications write."""
 
     listen: Address = Field("127.0.0.1:9000", description="Where the S3 API listens; port 0 takes a free one.")
@@ -211,7 +102,7 @@ class Origin(_Section):
     )
 
 
-class Blobs(_Section):
+class Blobs(Section):
     """Where the origin keeps stored bytes: on its disk, or in a bucket of any S3 service. They are sealed before."""
 
     store: Literal["disk", "s3"] = Field("disk", description="`disk` is the data folder, `s3` the bucket named here.")
@@ -240,7 +131,7 @@ class Blobs(_Section):
         return self
 
 
-class Edge(_Section):
+class Edge(Section):
     """The edge: where browsers read."""
 
     listen: Address = Field("127.0.0.1:8080", description="Where the edge listens; port 0 takes a free one.")
@@ -297,7 +188,7 @@ class Edge(_Section):
     )
 
 
-class Render(_Section):
+class Render(Section):
     """Rendering of image variants."""
 
     renderers: int = Field(0, ge=0, le=64, description="Renderer processes; 0 is one a core, at least 2.")
@@ -330,53 +221,7 @@ class Render(_Section):
     webp: bool = Field(True, description="Offer WebP to clients whose Accept names it.")
 
 
-class Site(_Section):
-    """A public host (and path prefix), its kind, and where its bytes come from."""
-
-    name: str = Field(min_length=1, pattern=r"^[a-z0-9][a-z0-9-]*$", description="A short name for logs and metrics.")
-    host: Host = Field(description="The public host name, such as media.example.com.")
-    prefix: Prefix = Field("", description="The public path prefix, such as /media; empty is the whole host.")
-    kind: SiteKind = Field(
-        SiteKind.MEDIA,
-        description="`media` renders variants; `assets` relays files of a web server untouched; `pass-through` is a "
-        "caching proxy by the letter of the RFCs, for tests and odd upstreams.",
-    )
-    bucket: str | None = Field(None, description="The origin's bucket whose keys are the paths of this site.")
-    upstream: Upstream | None = Field(
-        None, description="The HTTP server the bytes come from, such as http://127.0.0.1:3000."
-    )
-    upstream_host: Host | None = Field(
-        None, description="The Host that the upstream is asked with; without it, the upstream URL's own."
-    )
-    upstream_proto: Literal["http", "https"] = Field(
-        "https", description="The X-Forwarded-Proto that the upstream is told."
-    )
-    access: Literal["anonymous", "key"] = Field(
-        "anonymous",
-        description="`key` reads the bucket with the edge key's own rights: ACLs do not apply there.",
-    )
-    strip: Literal["auto", "always"] = Field(
-        "auto", description="`always` strips metadata from stored bytes for clients that name no format, too."
-    )
-    copyright: bool = Field(False, description="Keep copyright metadata in renderings.")
-    downstream_vary: bool = Field(False, description="Negotiate also for requests that come through another CDN.")
-    cors: str = Field("*", description="Access-Control-Allow-Origin; empty adds none.")
-    revalidate: Seconds | None = Field(None, description="Overrides edge.revalidate for this site, in seconds.")
-    purge_secret: str | None = Field(
-        None, min_length=8, repr=False, description="The secret that allows purging; without one nobody can."
-    )
-
-    @model_validator(mode="after")
-    def one_source(self) -> Self:
-        """A site has a bucket or an upstream; only a media site may have a bucket."""
-        if (self.bucket is None) == (self.upstream is None):
-            raise ValueError("needs either bucket or upstream, and not both")
-        if self.kind is not SiteKind.MEDIA and self.upstream is None:
-            raise ValueError(f"of kind {self.kind} needs upstream, such as http://127.0.0.1:3000")
-        return self
-
-
-class Nginx(_Section):
+class Nginx(Section):
     """What `facet nginx` writes."""
 
     s3_host: Host | None = Field(
@@ -412,7 +257,7 @@ class Nginx(_Section):
     burst: int = Field(2000, ge=0, description="How many requests above the rate are let through before 429.")
 
 
-class Account(_Section):
+class Account(Section):
     """An owner with a key, made at each start where it is missing: for test suites that come with their own keys."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$", description="The owner's name.")
@@ -425,7 +270,7 @@ class Account(_Section):
     secret_key: str = Field(min_length=8, repr=False, description="Its secret.")
 
 
-class Settings(_Section):
+class Settings(Section):
     """The whole configuration."""
 
     data: Path = Field(Path("data"), description="The folder that holds everything: keys, catalog, blobs, cache.")

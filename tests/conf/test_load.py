@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from conf.errors import StartError
 from conf.load import dump, load, variables
-from conf.schema import KIB, parse_size
+from conf.values import KIB, parse_size
 
 
 def refused(**environ: str) -> str:

@@ -1,0 +1,65 @@
+"""The settings of a site: a public host, its kind, and where its bytes come from."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from conf.section import Section
+from conf.values import Host, Prefix, Seconds, Upstream
+
+
+class SiteKind(StrEnum):
+    """What a site does with what it serves (the behaviours are in edge/policy/sites.py)."""
+
+    MEDIA = "media"
+    ASSETS = "assets"
+    PASS_THROUGH = "pass-through"  # noqa: S105 - no password
+
+
+class Site(Section):
+    """A public host (and path prefix), its kind, and where its bytes come from."""
+
+    name: str = Field(min_length=1, pattern=r"^[a-z0-9][a-z0-9-]*$", description="A short name for logs and metrics.")
+    host: Host = Field(description="The public host name, such as media.example.com.")
+    prefix: Prefix = Field("", description="The public path prefix, such as /media; empty is the whole host.")
+    kind: SiteKind = Field(
+        SiteKind.MEDIA,
+        description="`media` renders variants; `assets` relays files of a web server untouched; `pass-through` is a "
+        "caching proxy by the letter of the RFCs, for tests and odd upstreams.",
+    )
+    bucket: str | None = Field(None, description="The origin's bucket whose keys are the paths of this site.")
+    upstream: Upstream | None = Field(
+        None, description="The HTTP server the bytes come from, such as http://127.0.0.1:3000."
+    )
+    upstream_host: Host | None = Field(
+        None, description="The Host that the upstream is asked with; without it, the upstream URL's own."
+    )
+    upstream_proto: Literal["http", "https"] = Field(
+        "https", description="The X-Forwarded-Proto that the upstream is told."
+    )
+    access: Literal["anonymous", "key"] = Field(
+        "anonymous",
+        description="`key` reads the bucket with the edge key's own rights: ACLs do not apply there.",
+    )
+    strip: Literal["auto", "always"] = Field(
+        "auto", description="`always` strips metadata from stored bytes for clients that name no format, too."
+    )
+    copyright: bool = Field(False, description="Keep copyright metadata in renderings.")
+    downstream_vary: bool = Field(False, description="Negotiate also for requests that come through another CDN.")
+    cors: str = Field("*", description="Access-Control-Allow-Origin; empty adds none.")
+    revalidate: Seconds | None = Field(None, description="Overrides edge.revalidate for this site, in seconds.")
+    purge_secret: str | None = Field(
+        None, min_length=8, repr=False, description="The secret that allows purging; without one nobody can."
+    )
+
+    @model_validator(mode="after")
+    def one_source(self) -> Self:
+        """A site has a bucket or an upstream; only a media site may have a bucket."""
+        if (self.bucket is None) == (self.upstream is None):
+            raise ValueError("needs either bucket or upstream, and not both")
+        if self.kind is not SiteKind.MEDIA and self.upstream is None:
+            raise ValueError(f"of kind {self.kind} needs upstream, such as http://127.0.0.1:3000")
+        return self
