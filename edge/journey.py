@@ -25,7 +25,7 @@ from edge.keeper.flights import WaitedTooLong
 from edge.keeper.selection import Wish, select, stored_key
 from edge.message import Body, BodyBroken, Reply, Request, TooLong
 from edge.policy.demand import Demand, demand
-from edge.policy.freshness import Lifetimes
+from edge.policy.freshness import Lifetimes, forbids_transform
 from edge.policy.negotiate import OWN, Way, accept_class, way
 from edge.policy.plan import Refused
 from edge.policy.reasons import CacheStatus, Detail
@@ -194,6 +194,8 @@ class Journey:
         except BadParameter as bad:
             raise NoAnswer(reply.bad_parameter(site, bad)) from None
         fields = request.headers
+        if forbids_transform(fields):  # RFC 9111 §5.2.1.6: what is stored, as far as the site gives that
+            return Wish(Variant(format="original"), OWN)
         foreign = way(fields.get("cdn-loop"), fields.get("via")) is Way.FOREIGN_CDN
         return Wish(variant, accept_class(fields.get("accept"), foreign and not site.downstream_vary))
 

@@ -216,7 +216,8 @@ class Lane:
         if tag is not None:  # then If-Modified-Since is nothing (RFC 9110 §13.1.3)
             given.pop(b"if-modified-since", None)
         key = None
-        if b"host" in given and self._deciding.isdisjoint(given):
+        refused = b"no-transform" in given.get(b"cache-control", b"").lower()
+        if b"host" in given and self._deciding.isdisjoint(given) and not refused:
             key = b"\n%b\n%b" % (given[b"host"], given.get(b"accept", b""))
         return Lines(key, None if tag is None else tag.strip(b" \t"), given)
 

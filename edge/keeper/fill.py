@@ -36,6 +36,7 @@ from edge.policy.freshness import Lifetimes
 from edge.policy.hygiene import once_headers
 from edge.policy.reasons import Detail, Forward
 from edge.policy.sites import Site
+from edge.policy.sniff import LOOKED_AT, by_content, worth_a_look
 from edge.policy.storing import not_storable
 from edge.upstream.http import UpstreamAnswer, UpstreamFailed
 from wire.fields import combine
@@ -167,7 +168,8 @@ class Assets:
         async with self._upstreams.ask(site, path, {}) as answer:
             _, known = self._unshared.get(key, (0.0, Detail.UNCACHEABLE))
             detail = not_storable(answer.status, combine(answer.headers.items()), site.behaviour) or known
-            yield Unshared(self.draft(site, path, key, 0, answer, asked), answer, detail)
+            draft = await _typed(site, self.draft(site, path, key, 0, answer, asked), answer)
+            yield Unshared(draft, answer, detail)
 
     def forget(self, record: AssetRecord) -> None:
         """The body of a record is gone or damaged: fetch it anew."""
@@ -237,6 +239,7 @@ class Assets:
     ) -> AssetRecord:
         """Store the body, or hand the answer to one waiter where it may not (`refusal`) or cannot be kept."""
         once = once_headers(site, answer.headers.items())
+        draft = await _typed(site, draft, answer)
         if refusal is None:
             try:
                 with self._bodies.create(answer.length) as writer:
@@ -327,3 +330,13 @@ class Assets:
         if len(self._unshared) >= _UNSHARED_LIMIT:
             self._unshared.clear()
         self._unshared[key] = (self._clock() + UNSHARED_MEMORY, detail)
+
+
+async def _typed(site: Site, draft: AssetRecord, answer: UpstreamAnswer) -> AssetRecord:
+    """The record with the type that the first bytes show, where that matters. Raises UpstreamFailed."""
+    said = draft.content_type or ""
+    if not site.behaviour.renders or draft.status != 200 or "content-encoding" in draft.headers:
+        return draft
+    if not worth_a_look(said):
+        return draft
+    return msgspec.structs.replace(draft, content_type=by_content(said, await answer.peek(LOOKED_AT)))

@@ -23,7 +23,7 @@ from edge.policy.reasons import Detail
 from edge.render.errors import RenderError
 from edge.render.pool import Rendered, RendererPool, SourceRef
 
-FAILURE_MEMORY = 60.0  # seconds for which a rendering that crashed or took too long is not tried again
+FAILURE_MEMORY = 60.0  # seconds for which a source that a renderer crashed on or took too long over is let alone
 _FAILED_LIMIT = 10_000
 
 RenderingFlight: TypeAlias = Flight[Representation | None]
@@ -72,14 +72,14 @@ class Renderings:
     async def _make(self, asset: AssetRecord, unmade: Unmade) -> Representation | None:
         assert asset.source is not None, "only what is stored is rendered"
         name = rendering_key(asset.source_id, unmade.name)
-        until, error = self._failed.get(name, (0.0, None))
+        until, error = self._failed.get(asset.source_id, (0.0, None))
         if error is not None and self._clock() < until:
             raise error
         reader = self._bodies.open(asset.source)
         if reader is None:
             raise SourceGone
         with reader:
-            rendered = await self._render(reader, unmade, name)
+            rendered = await self._render(reader, unmade, asset.source_id)
         yields = unmade.may_yield and len(rendered.body) >= asset.source.length
         log.info(
             "rendered",
@@ -93,7 +93,7 @@ class Renderings:
         self._metrics.renders.labels("yielded" if yields else "made").inc()
         return None if yields else self._keep(asset, unmade, rendered, name)
 
-    async def _render(self, reader: BodyReader, unmade: Unmade, name: str) -> Rendered:
+    async def _render(self, reader: BodyReader, unmade: Unmade, source_id: str) -> Rendered:
         """Have a renderer read the checked file."""
         source = SourceRef(str(reader.path), BODY_OFFSET, reader.ref.length)
         try:
@@ -108,13 +108,14 @@ class Renderings:
                 raise SourceGone from None
             self._metrics.renders.labels(error.reason.value).inc()
             if error.reason is not Detail.QUEUE_FULL:
-                self._remember_failure(name, error)
+                self._remember_failure(source_id, error)
             raise
 
-    def _remember_failure(self, name: str, error: RenderError) -> None:
+    def _remember_failure(self, source_id: str, error: RenderError) -> None:
+        """Whatever else is asked of the source would most likely end the same way, and cost as much."""
         if len(self._failed) >= _FAILED_LIMIT:
             self._failed.clear()
-        self._failed[name] = (self._clock() + FAILURE_MEMORY, error)
+        self._failed[source_id] = (self._clock() + FAILURE_MEMORY, error)
 
     def _keep(self, asset: AssetRecord, unmade: Unmade, rendered: Rendered, name: str) -> Representation:
         try:

@@ -123,7 +123,7 @@ def upstream_request_headers() -> dict[str, str]:
 
 
 # Upstreams that say one of these say nothing: PeerTube, Misskey and Synapse upload without a type.
-_VAGUE: Final = frozenset({"", "application/octet-stream", "binary/octet-stream", "application/x-octet-stream"})
+VAGUE: Final = frozenset({"", "application/octet-stream", "binary/octet-stream", "application/x-octet-stream"})
 
 # Nothing in here can run a script but SVG, which the CSP disarms.
 TYPES: Final[Mapping[str, str]] = MappingProxyType(
@@ -185,7 +185,7 @@ def effective_type(content_type: str | None, path: str) -> str:
 
     path: raw, with or without a query.
     """
-    if media_type(content_type) not in _VAGUE:
+    if media_type(content_type) not in VAGUE:
         return content_type or ""
     name = _last_segment(path)
     extension = name.rpartition(".")[2].lower() if "." in name else ""

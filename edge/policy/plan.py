@@ -247,6 +247,8 @@ def _problem(asset: AssetFacts, frames: int, settings: Render) -> Detail | None:
     """What the header of a source says against rendering it."""
     if asset.format not in _RENDERABLE_FORMATS or asset.width < 1 or asset.height < 1:
         return Detail.UNREADABLE
+    if asset.format == "svg" and media_type(asset.content_type) != "image/svg+xml":  # in disguise
+        return Detail.UNREADABLE
     if frames > settings.max_frames:
         return Detail.TOO_MANY_FRAMES
     if asset.width * asset.height * frames > settings.max_pixels and not _is_vector(asset):

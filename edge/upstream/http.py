@@ -49,6 +49,7 @@ class UpstreamAnswer:
     def __init__(self, response: aiohttp.ClientResponse, stall_timeout: float) -> None:
         self._response = response
         self._stall_timeout = stall_timeout
+        self._peeked = b""
         self.status: int = response.status
         self.headers: CIMultiDictProxy[str] = response.headers
 
@@ -59,21 +60,30 @@ class UpstreamAnswer:
         chunked = "Transfer-Encoding" in self.headers
         return int(value) if value.isascii() and value.isdigit() and not chunked else None
 
+    async def peek(self, size: int) -> bytes:
+        """The first bytes of the body, up to `size` or its end; `blocks` gives them again. Raises UpstreamFailed."""
+        while len(self._peeked) < size and (more := await self._read(size - len(self._peeked))):
+            self._peeked += more
+        return self._peeked
+
     async def blocks(self) -> AsyncIterator[bytes]:
         """The body in blocks of at most BLOCK bytes. Raises UpstreamFailed if it does not come whole."""
-        while True:
-            try:
-                async with asyncio.timeout(self._stall_timeout):
-                    block = await self._response.content.read(BLOCK)
-            except TimeoutError:
-                raise UpstreamFailed(
-                    Detail.UPSTREAM_STALLED, f"the upstream's body stood still for {self._stall_timeout:g} s"
-                ) from None
-            except (aiohttp.ClientError, OSError) as error:
-                raise failure(Detail.UPSTREAM_TRUNCATED, error) from error
-            if not block:
-                return
+        if self._peeked:
+            yield self._peeked
+        while block := await self._read(BLOCK):
             yield block
+
+    async def _read(self, size: int) -> bytes:
+        """At most `size` bytes as they come; none at the end. Raises UpstreamFailed."""
+        try:
+            async with asyncio.timeout(self._stall_timeout):
+                return await self._response.content.read(size)
+        except TimeoutError:
+            raise UpstreamFailed(
+                Detail.UPSTREAM_STALLED, f"the upstream's body stood still for {self._stall_timeout:g} s"
+            ) from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise failure(Detail.UPSTREAM_TRUNCATED, error) from error
 
 
 class HttpClient:
