@@ -17,6 +17,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/how-s3-evaluates-access-co
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from origin.catalog.contract import Tables
@@ -39,7 +40,11 @@ from origin.service.policy import (
 from origin.service.stores import Stores
 
 _MENDING = frozenset({"GetBucketPolicy", "PutBucketPolicy", "DeleteBucketPolicy"})
+_INCLUDED = {"GetObjectAttributes": ("GetObject",)}
+"""Operations that need the right to another one, too."""
 _SILENT = Outcome(Effect.NONE)
+REQUESTER = "Requester"
+"""The value of the payment setting with which others pay for their requests."""
 VERSION_KEY = "s3:versionid"
 """The condition key that is there where the client names a version."""
 TAG_KEY = "s3:existingobjecttag/"
@@ -94,11 +99,21 @@ def authorise(tables: Tables, caller: Caller, operation: Operation, bucket: str,
     row = tables.buckets.get(bucket)
     if row is None:
         raise no_such_bucket(bucket)
-    if caller.expected_owner not in (None, row.owner.id):
+    if caller.expected_owner not in (None, row.owner.id) or not _pays(caller, row):
         raise denied()
     if operation.name not in OF_THE_VERSION and not decide(caller, operation, row, key).allowed:
         raise denied()
     return row
+
+
+def _pays(caller: Caller, bucket: BucketRow) -> bool:
+    """Whether somebody pays: the bucket's owner does unless it says Requester; then others must have agreed to.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/RequesterPaysBuckets.html
+    """
+    if bucket.settings.get(Setting.PAYMENT) != REQUESTER or (caller.owner and caller.owner.id == bucket.owner.id):
+        return True
+    return caller.pays and not caller.acts_anonymously
 
 
 def authorise_version(
@@ -107,9 +122,27 @@ def authorise_version(
     """The version, where the caller may do that to it. Raises ServiceError: NoSuchKey, AccessDenied."""
     if version is None or version.marker:
         raise no_such_key(key) if may_list(caller, bucket) else denied()
-    if not decide(caller, operation, bucket, key, version).allowed:
+    asked = [operation, *(operation_named(name) for name in _INCLUDED.get(operation.name, ()))]
+    if not all(decide(caller, one, bucket, key, version).allowed for one in asked):
         raise denied()
     return version
+
+
+def authorise_tags(caller: Caller, bucket: BucketRow, key: str, tags: Mapping[str, str]) -> None:
+    """Return where who may write the key may give it those tags with the same request, too.
+
+    That takes s3:PutObjectTagging, but for a policy whose permission to write says itself which tags it wants.
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html, "Permissions". Raises ServiceError.
+    """
+    tagging, put = operation_named("PutObjectTagging"), operation_named("PutObject")
+    if not tags or decide(caller, tagging, bucket, key).allowed:
+        return
+    mine = caller.key if not caller.acts_anonymously else None
+    if mine is not None and not _key_permits(caller, mine, tagging, bucket.name, key):
+        raise denied()
+    said = [_stated(caller, mine, operation, bucket, key, None) for operation in (tagging, put)]
+    if said[0].effect is Effect.DENY or said[1].effect is not Effect.ALLOW or not said[1].asks_for_tags:
+        raise denied()
 
 
 def reads_conditionally(caller: Caller, bucket: BucketRow, key: str, version: VersionRow) -> bool:

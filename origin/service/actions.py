@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html#permissi
 
 from __future__ import annotations
 
-from origin.service.operations import Level, Operation
+from origin.service.operations import TABLE, Level, Operation
 
 _ACTIONS = {
     "HeadObject": "GetObject",
@@ -83,6 +83,10 @@ OF_THE_VERSION = frozenset(_OBJECT_GRANTS) | {"GetObjectTagging", "PutObjectTagg
 """Operations that the object's own ACL and owner decide, so that they need the version."""
 
 
+_NAMED_BY_OTHERS = frozenset({"PostObject", "DeleteObjects"})
+"""Requests to a bucket whose action is that of an object."""
+
+
 def action(operation: Operation, *, version: bool) -> str:
     """The policy action of an operation, such as s3:GetObject; `version` where the client names a version."""
     name = _ACTIONS.get(operation.name, operation.name)
@@ -97,3 +101,12 @@ def bucket_grant(operation: Operation) -> str | None:
 def object_grant(operation: Operation) -> str | None:
     """The grant on the object that gives the operation."""
     return _OBJECT_GRANTS.get(operation.name) if operation.level is Level.OBJECT else None
+
+
+LEVELS: dict[str, Level] = {
+    action(row, version=version).lower(): row.level
+    for row in TABLE
+    for version in (False, True)
+    if row.level is not Level.SERVICE and row.name not in _NAMED_BY_OTHERS
+}
+"""What an action is done to, by its name in lower case."""

@@ -62,6 +62,10 @@ class Setting(StrEnum):
     TAGS = "tags"
     OBJECT_LOCK = "object-lock"
     LIFECYCLE = "lifecycle"
+    PAYMENT = "payment"
+    ACCELERATION = "acceleration"
+    LOGGING = "logging"
+    NOTIFICATION = "notification"
 
 
 class Permission(StrEnum):
@@ -111,6 +115,8 @@ class Caller:
     secure: bool = False
     expected_owner: str | None = None
     """The owner's id that the bucket must have, where the client said so (x-amz-expected-bucket-owner)."""
+    pays: bool = False
+    """True where the client agreed to pay for the request (x-amz-request-payer: requester)."""
     context: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """What policies may ask about the request, by condition key in lower case."""
 

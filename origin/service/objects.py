@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from origin.catalog.contract import Tables
 from origin.catalog.rows import UNLOCKED, BucketRow, Described, Lock, NewVersion, OwnerRow, VersionRow
-from origin.service.access import authorise, create_only, writer
+from origin.service.access import authorise, authorise_tags, authorise_version, create_only, writer
 from origin.service.acl import wish_text
 from origin.service.describe import Digests, described, digests_of, new_info, seal_digests
 from origin.service.digests import with_checksum
@@ -77,6 +77,7 @@ class Objects:
         bucket = await stores.read(
             lambda tables: authorise(tables, caller, operation("PutObject"), request.bucket, request.key)
         )
+        authorise_tags(caller, bucket, request.key, request.tags)
         check_wanted(caller, bucket, request.key, request.lock, stores.clock())
         if for_new(bucket, request.lock, stores.clock()) != UNLOCKED and not request.expected.digested:
             raise ServiceError(
@@ -259,6 +260,7 @@ class Objects:
             check_wanted(caller, bucket, request.key, request.lock, stores.clock())
             tables.manifests.acquire(source.manifest)
             tags = source.tags if request.tags is None else request.tags
+            authorise_tags(caller, bucket, request.key, tags)
             version = _version(
                 stores, bucket, writer(caller, bucket), key, about, source.manifest, source.size, digests, tags,
                 request.lock,
@@ -292,6 +294,8 @@ def _source_of_copy(
         row, source = find(tables, reader, get, request.source_bucket, request.source_key, request.source_version)
     except IsDeleteMarker as error:
         raise no_source(error) from error
+    if request.tags is None and source.tags:
+        authorise_version(reader, operation("GetObjectTagging"), row, request.source_key, source)
     etag = digests_of(stores, source).etag
     if judge(stores, etag, source, request.source_conditions) is not Outcome.PROCEED:
         raise precondition_failed("x-amz-copy-source-if")

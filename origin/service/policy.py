@@ -16,12 +16,16 @@ from enum import Enum, auto
 from functools import lru_cache
 from typing import Any
 
-from origin.service.policy_conditions import OPERATORS, Condition, holds, matches, pins, read_condition
+from origin.service.actions import LEVELS
+from origin.service.operations import Level
+from origin.service.policy_conditions import OPERATORS, Condition, glob, holds, matches, pins, read_condition
 
 MAX_POLICY = 20 * 1024
 """The longest bucket policy, in bytes (AWS: 20 KB)."""
 ARN = "arn:aws:s3:::"
 ANYBODY = "*"
+REQUEST_TAGS = "s3:requestobjecttag"
+"""What every condition key of the tags that a request gives begins with."""
 
 _ACTION = re.compile(r"\*|s3:[A-Za-z*?]+", re.IGNORECASE)
 _VERSIONS = frozenset({"2008-10-17", "2012-10-17"})
@@ -88,6 +92,8 @@ class Outcome:
 
     effect: Effect
     conditional: bool = False
+    asks_for_tags: bool = False
+    """True where what allows is a statement that says which tags the request may give."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +104,7 @@ class Policy:
 
     def evaluate(self, request: Request) -> Outcome:
         """What the policy says to a request: deny before allow."""
-        effect, conditional = Effect.NONE, False
+        effect, conditional, tags = Effect.NONE, False, False
         for statement in self.statements:
             if not _speaks_of(statement, request):
                 continue
@@ -108,7 +114,8 @@ class Policy:
             if not statement.allows:
                 return Outcome(Effect.DENY, bool(statement.conditions))
             effect = Effect.ALLOW
-        return Outcome(effect, conditional)
+            tags = tags or any(condition.key.startswith(REQUEST_TAGS) for condition in statement.conditions)
+        return Outcome(effect, conditional, tags)
 
     @property
     def public(self) -> bool:
@@ -161,8 +168,10 @@ def _statements(text: str) -> Iterator[dict[str, Any]]:
 
 
 def _statement(raw: dict[str, Any], bucket: str | None) -> Statement:
-    if raw.get("Effect") not in ("Allow", "Deny"):
-        raise Malformed("Invalid effect")
+    if "Effect" not in raw:
+        raise Malformed("Missing required field Effect")
+    if raw["Effect"] not in ("Allow", "Deny"):
+        raise Malformed(f"Invalid effect: {str(raw['Effect'])[:64]}")
     principals = None
     if bucket is not None:
         name, value = _either(raw, "Principal", "NotPrincipal")
@@ -177,6 +186,8 @@ def _statement(raw: dict[str, Any], bucket: str | None) -> Statement:
     places = Patterns(_texts(resources), resource == "NotResource")
     if not all(_names(value, bucket) for value in places.values):
         raise Malformed("Policy has invalid resource")
+    if bucket is not None and not (patterns.negated or places.negated):
+        _check_levels(patterns.values, places.values)
     return Statement(raw["Effect"] == "Allow", principals, patterns, places, tuple(_conditions(raw.get("Condition"))))
 
 
@@ -198,7 +209,19 @@ def _names(resource: str, bucket: str | None) -> bool:
     """Whether a resource is an S3 one; in a bucket's policy, the bucket or something in it."""
     if bucket is None:
         return resource == "*" or resource.startswith(ARN)
-    return resource == ARN + bucket or resource.startswith(f"{ARN}{bucket}/") or resource == f"{ARN}{bucket}*"
+    name, slash, _ = resource.removeprefix(ARN).partition("/")
+    return resource.startswith(ARN) and (glob(name, bucket) or (not slash and glob(name, f"{bucket}/")))
+
+
+def _check_levels(actions: tuple[str, ...], resources: tuple[str, ...]) -> None:
+    """Refuse an action that none of the resources can be meant by: of buckets on objects, or the other way round."""
+    names = [resource.removeprefix(ARN) for resource in resources]
+    keys = any("/" in name or name.endswith("*") for name in names)
+    buckets = any("/" not in name for name in names)
+    for action in actions:
+        level = LEVELS.get(action.lower())
+        if (level is Level.OBJECT and not keys) or (level is Level.BUCKET and not buckets):
+            raise Malformed("Action does not apply to any resource(s) in statement")
 
 
 def _principals(value: Any) -> Iterator[str]:

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from origin.catalog.contract import Tables
 from origin.catalog.rows import NewVersion, PartRow, UploadRow, UploadState
-from origin.service.access import authorise, create_only, writer
+from origin.service.access import authorise, authorise_tags, create_only, writer
 from origin.service.acl import wish_text
 from origin.service.describe import (
     Digests,
@@ -69,6 +69,7 @@ class Uploads:
 
         def transact(tables: Tables) -> UploadRow:
             bucket = authorise(tables, caller, operation("CreateMultipartUpload"), request.bucket, request.key)
+            authorise_tags(caller, bucket, request.key, request.tags)
             check_wanted(caller, bucket, request.key, request.lock, now)
             check_wish(bucket, acl)
             row = UploadRow(

@@ -34,6 +34,8 @@ class Identity:
     payload: str
     signed: bool = False
     presigned: bool = False
+    made: float | None = None
+    """When it was signed, in seconds since 1970, where the signature says."""
     chain: sigv4.SignatureChain | None = None
 
 
@@ -58,7 +60,7 @@ async def authenticate(
         sigv2.verify(claim, secret, now=now, skew=skew)
     anonymous_view = Permission.EDGE in key.permissions and headers.get(ACCESS_HEADER) != "key"
     caller = Caller(key=key, anonymous_view=anonymous_view, address=peer.address, secure=peer.secure)
-    return Identity(caller, claim.payload, True, claim.presigned, chain)
+    return Identity(caller, claim.payload, True, claim.presigned, claim.time, chain)
 
 
 async def known_key(keys: Keys, access_key: str) -> tuple[Key, str]:

@@ -8,14 +8,19 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-ke
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import parse_qsl
+from dataclasses import replace
+from math import ceil
+from urllib.parse import parse_qsl, unquote
 
 from origin.api.s3.authenticate import Identity
-from wire.dates import iso8601
+from origin.service.model import Caller, Lock
+from wire.dates import iso8601, parse_iso8601
+
+Context = dict[str, tuple[str, ...]]
 
 # Headers that are condition keys of the same name.
 _HEADERS = (
-    "x-amz-acl", "x-amz-content-sha256", "x-amz-copy-source", "x-amz-grant-full-control", "x-amz-grant-read",
+    "x-amz-acl", "x-amz-content-sha256", "x-amz-grant-full-control", "x-amz-grant-read",
     "x-amz-grant-read-acp", "x-amz-grant-write", "x-amz-grant-write-acp", "x-amz-metadata-directive",
     "x-amz-object-ownership", "x-amz-server-side-encryption", "x-amz-server-side-encryption-aws-kms-key-id",
     "x-amz-server-side-encryption-customer-algorithm", "x-amz-storage-class", "x-amz-website-redirect-location",
@@ -23,11 +28,14 @@ _HEADERS = (
 )  # fmt: skip
 _QUERY = {"prefix": "s3:prefix", "delimiter": "s3:delimiter", "max-keys": "s3:max-keys", "versionId": "s3:versionid"}
 _TAG = "s3:requestobjecttag/"
+_TAG_KEYS = "s3:requestobjecttagkeys"
+_LOCK = "s3:object-lock-"
+_DAY = 86400
+FORM = "POST"
+"""The kind of signature of a form."""
 
 
-def context_of(
-    identity: Identity, headers: Mapping[str, str], query: Mapping[str, str], now: float
-) -> dict[str, tuple[str, ...]]:
+def context_of(identity: Identity, headers: Mapping[str, str], query: Mapping[str, str], now: float) -> Context:
     """The condition keys of a request, in lower case. `headers` are by lower-case name."""
     caller = identity.caller
     found: dict[str, str | None] = {
@@ -37,8 +45,11 @@ def context_of(
         "aws:epochtime": str(int(now)),
         "aws:useragent": headers.get("user-agent"),
         "aws:referer": headers.get("referer"),
+        "aws:viaawsservice": "false",
         "s3:authtype": _kind(identity),
         "s3:signatureversion": _version(identity),
+        "s3:signatureage": None if identity.made is None else str(max(0, round((now - identity.made) * 1000))),
+        "s3:x-amz-copy-source": _source(headers.get("x-amz-copy-source")),
         **{key: query.get(name) for name, key in _QUERY.items()},
         **{f"s3:{name}": headers.get(name) for name in _HEADERS},
     }
@@ -47,16 +58,67 @@ def context_of(
             "aws:username": caller.owner.name,
             "aws:userid": caller.owner.id,
             "aws:principalaccount": caller.owner.id,
+            "aws:principalarn": f"arn:aws:iam::{caller.owner.id}:user/{caller.owner.name}",
             "aws:principaltype": "User",
+            "aws:principalisawsservice": "false",
         }
     else:
         found["aws:principaltype"] = "Anonymous"
-    context: dict[str, tuple[str, ...]] = {key: (value,) for key, value in found.items() if value is not None}
+    context: Context = {key: (value,) for key, value in found.items() if value is not None}
     tags = parse_qsl(headers.get("x-amz-tagging", ""), keep_blank_values=True, max_num_fields=64)
-    if tags:
-        context["s3:requestobjecttagkeys"] = tuple(name for name, _ in tags)
-        context |= {f"{_TAG}{name.lower()}": (value,) for name, value in tags}
-    return context
+    return context | of_tags(dict(tags)) | of_lock(_asked_lock(headers), now)
+
+
+def of_form(caller: Caller, fields: Mapping[str, str], *, modern: bool, now: float) -> Context:
+    """The condition keys of a form: those of its request, and its fields as headers (lower-case names).
+
+    `modern` is signature version 4.
+    """
+    found = context_of(Identity(caller, ""), fields, {}, now)
+    found |= {key: values for key, values in caller.context.items() if key in ("aws:useragent", "aws:referer")}
+    if caller.key is None:
+        return found
+    return found | {"s3:authtype": (FORM,), "s3:signatureversion": ("AWS4-HMAC-SHA256" if modern else "AWS",)}
+
+
+def knowing(caller: Caller, more: Mapping[str, tuple[str, ...]]) -> Caller:
+    """The caller, of whose request the body has told more."""
+    return replace(caller, context={**caller.context, **more})
+
+
+def of_tags(tags: Mapping[str, str]) -> Context:
+    """The condition keys of the tags that a request gives to an object."""
+    if not tags:
+        return {}
+    return {_TAG_KEYS: tuple(tags), **{f"{_TAG}{name.lower()}": (value,) for name, value in tags.items()}}
+
+
+def of_lock(lock: Lock, now: float) -> Context:
+    """The condition keys of the lock that a request gives to an object."""
+    found: Context = {}
+    if lock.mode is not None:
+        found[f"{_LOCK}mode"] = (lock.mode,)
+    if lock.until is not None:
+        found[f"{_LOCK}retain-until-date"] = (iso8601(lock.until),)
+        found[f"{_LOCK}remaining-retention-days"] = (str(max(0, ceil((lock.until - now) / _DAY))),)
+    if lock.hold is not None:
+        found[f"{_LOCK}legal-hold"] = ("ON" if lock.hold else "OFF",)
+    return found
+
+
+def _asked_lock(headers: Mapping[str, str]) -> Lock:
+    """The lock that headers ask for, whatever of it makes sense: the write itself refuses the rest."""
+    until, hold = headers.get("x-amz-object-lock-retain-until-date"), headers.get("x-amz-object-lock-legal-hold")
+    return Lock(
+        mode=headers.get("x-amz-object-lock-mode"),
+        until=None if until is None else parse_iso8601(until),
+        hold=None if hold is None else hold == "ON",
+    )
+
+
+def _source(header: str | None) -> str | None:
+    """The source of a copy as policies name it: BUCKET/KEY, decoded, without the version."""
+    return None if header is None else unquote(header.partition("?versionId=")[0]).removeprefix("/")
 
 
 def _kind(identity: Identity) -> str | None:

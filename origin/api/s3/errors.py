@@ -46,6 +46,7 @@ STATUS: dict[str, int] = {
     "InvalidRetentionPeriod": 400,
     "InvalidStorageClass": 400,
     "InvalidTag": 400,
+    "InvalidTargetBucketForLogging": 400,
     "InvalidURI": 400,
     "KeyExists": 409,
     "KeyInUse": 409,

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from origin.api.s3 import xml
 from origin.api.s3.call import Answer, Call, xml_answer
+from origin.api.s3.context import knowing, of_lock
 from origin.api.s3.headers import LOCK_HOLD as HOLD
 from origin.api.s3.headers import LOCK_MODE as MODE
 from origin.api.s3.headers import LOCK_UNTIL as UNTIL
@@ -79,8 +80,9 @@ async def put_object_retention(call: Call) -> Answer:
     end = None if until is None else parse_iso8601(until)
     if (mode is None) != (end is None) or (mode is not None and mode not in MODES):
         raise xml.malformed()
+    caller = knowing(call.caller, of_lock(Lock(mode=mode, until=end), call.now))
     await call.service.locks.set_retention(
-        call.caller, call.bucket, call.key, mode, end, call.query.get("versionId"), bypass=asks_bypass(call)
+        caller, call.bucket, call.key, mode, end, call.query.get("versionId"), bypass=asks_bypass(call)
     )
     return Answer()
 
@@ -98,7 +100,8 @@ async def put_object_legal_hold(call: Call) -> Answer:
     status = (await _document(call, "LegalHold")).value("Status")
     if status not in _HOLDS:
         raise xml.malformed()
-    await call.service.locks.set_hold(call.caller, call.bucket, call.key, _HOLDS[status], call.query.get("versionId"))
+    caller = knowing(call.caller, of_lock(Lock(hold=_HOLDS[status]), call.now))
+    await call.service.locks.set_hold(caller, call.bucket, call.key, _HOLDS[status], call.query.get("versionId"))
     return Answer()
 
 

@@ -14,6 +14,7 @@ from origin.api.s3 import xml
 from origin.api.s3.authenticate import known_key
 from origin.api.s3.body import checksums_of
 from origin.api.s3.call import XML_TYPE, Answer, Call
+from origin.api.s3.context import of_form
 from origin.api.s3.objects import put_request, written
 from origin.api.s3.tagging import HEADER as TAGGING
 from origin.api.s3.tagging import parse_tagging
@@ -52,6 +53,7 @@ async def post_object(call: Call) -> Answer:
     caller, bounds = await _signer(call, fields)
     key = fields["key"].replace(_FILE_NAME, form.file_name)
     headers = _headers(fields)
+    caller = replace(caller, context=of_form(caller, headers, modern="x-amz-algorithm" in fields, now=call.now))
     call = replace(call, caller=caller)
     request = put_request(call, key, headers, Expected(checksums=checksums_of(headers)))
     info = await call.service.objects.put(caller, request, _file(form, first, chunks, bounds))

@@ -30,17 +30,27 @@ class Missing:
     message: str
 
 
+_NO_CONFIGURATION = Missing("NoSuchConfiguration", "The specified configuration does not exist.")
+_NONE_LISTED: list[xml.Item] = [("IsTruncated", False)]
+
 PROBES: dict[str, Empty | Missing] = {
-    "GetBucketLogging": Empty("BucketLoggingStatus"),
     "GetBucketNotificationConfiguration": Empty("NotificationConfiguration"),
-    "GetBucketAccelerateConfiguration": Empty("AccelerateConfiguration"),
-    "GetBucketRequestPayment": Empty("RequestPaymentConfiguration", [("Payer", "BucketOwner")]),
     "GetBucketWebsite": Missing(
         "NoSuchWebsiteConfiguration", "The specified bucket does not have a website configuration"
     ),
     "GetBucketReplication": Missing(
         "ReplicationConfigurationNotFoundError", "The replication configuration was not found"
     ),
+    "GetBucketAnalyticsConfiguration": _NO_CONFIGURATION,
+    "GetBucketIntelligentTieringConfiguration": _NO_CONFIGURATION,
+    "GetBucketInventoryConfiguration": _NO_CONFIGURATION,
+    "GetBucketMetricsConfiguration": _NO_CONFIGURATION,
+    "ListBucketAnalyticsConfigurations": Empty("ListBucketAnalyticsConfigurationResult", _NONE_LISTED),
+    "ListBucketIntelligentTieringConfigurations": Empty(
+        "ListBucketIntelligentTieringConfigurationsOutput", _NONE_LISTED
+    ),
+    "ListBucketInventoryConfigurations": Empty("ListInventoryConfigurationsResult", _NONE_LISTED),
+    "ListBucketMetricsConfigurations": Empty("ListMetricsConfigurationsResult", _NONE_LISTED),
 }
 
 

@@ -26,11 +26,16 @@ PARAMETERS = frozenset(
     }
 )  # fmt: skip
 
+_KINDS = ("Analytics", "IntelligentTiering", "Inventory", "Metrics")
+"""Settings of which a bucket may have several, by id."""
+
 _SELECTORS: dict[str, Callable[[Mapping[str, str], Mapping[str, str]], bool]] = {
     "ListObjects": lambda query, _: query.get("list-type") != "2",
     "ListObjectsV2": lambda query, _: query.get("list-type") == "2",
     "PutObject": lambda _, headers: "x-amz-copy-source" not in headers,
     "CopyObject": lambda _, headers: "x-amz-copy-source" in headers,
+    **{f"GetBucket{kind}Configuration": lambda query, _: "id" in query for kind in _KINDS},
+    **{f"ListBucket{kind}Configurations": lambda query, _: "id" not in query for kind in _KINDS},
     "UploadPart": lambda _, headers: "x-amz-copy-source" not in headers,
     "UploadPartCopy": lambda _, headers: "x-amz-copy-source" in headers,
 }

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 from origin.api.s3 import headers as fields
 from origin.api.s3 import xml
 from origin.api.s3.call import XML_TYPE, Answer, Call
+from origin.api.s3.context import knowing, of_tags
 from origin.service.operations import Level
 from origin.service.tags import tag_set
 from wire.refusals import Refusal
@@ -77,9 +78,8 @@ async def delete_object_tagging(call: Call) -> Answer:
 
 
 async def _set(call: Call, tags: Mapping[str, str] | None) -> dict[str, str]:
-    version = await call.service.tags.set_of_object(
-        call.caller, call.bucket, call.key, tags, call.query.get("versionId")
-    )
+    caller = knowing(call.caller, of_tags(tags or {}))
+    version = await call.service.tags.set_of_object(caller, call.bucket, call.key, tags, call.query.get("versionId"))
     return fields.of_version(version)
 
 
