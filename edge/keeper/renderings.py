@@ -23,7 +23,8 @@ from edge.policy.reasons import Detail
 from edge.render.errors import RenderError
 from edge.render.pool import Rendered, RendererPool, SourceRef
 
-FAILURE_MEMORY = 60.0  # seconds for which a source that a renderer crashed on or took too long over is let alone
+FAILURE_MEMORY = 60.0  # seconds for which what a renderer crashed on or took too long over is let alone
+_LONG_TRIES = 2  # renderings of one source that may take too long before none is tried
 _FAILED_LIMIT = 10_000
 
 RenderingFlight: TypeAlias = Flight[Representation | None]
@@ -50,6 +51,7 @@ class Renderings:
         self._clock = clock
         self._flights: Flights[tuple[str, bool], RenderingFlight] = Flights()
         self._failed: dict[str, tuple[float, RenderError]] = {}
+        self._long: dict[str, int] = {}
 
     def join(self, asset: AssetRecord, unmade: Unmade) -> tuple[RenderingFlight, bool]:
         """The flight that makes a rendering, and whether it was under way already.
@@ -72,14 +74,15 @@ class Renderings:
     async def _make(self, asset: AssetRecord, unmade: Unmade) -> Representation | None:
         assert asset.source is not None, "only what is stored is rendered"
         name = rendering_key(asset.source_id, unmade.name)
-        until, error = self._failed.get(asset.source_id, (0.0, None))
-        if error is not None and self._clock() < until:
-            raise error
+        for failed in (name, asset.source_id):
+            until, error = self._failed.get(failed, (0.0, None))
+            if error is not None and self._clock() < until:
+                raise error
         reader = self._bodies.open(asset.source)
         if reader is None:
             raise SourceGone
         with reader:
-            rendered = await self._render(reader, unmade, asset.source_id)
+            rendered = await self._render(reader, unmade, asset.source_id, name)
         yields = unmade.may_yield and len(rendered.body) >= asset.source.length
         log.info(
             "rendered",
@@ -93,7 +96,7 @@ class Renderings:
         self._metrics.renders.labels("yielded" if yields else "made").inc()
         return None if yields else self._keep(asset, unmade, rendered, name)
 
-    async def _render(self, reader: BodyReader, unmade: Unmade, source_id: str) -> Rendered:
+    async def _render(self, reader: BodyReader, unmade: Unmade, source_id: str, name: str) -> Rendered:
         """Have a renderer read the checked file."""
         source = SourceRef(str(reader.path), BODY_OFFSET, reader.ref.length)
         try:
@@ -108,14 +111,21 @@ class Renderings:
                 raise SourceGone from None
             self._metrics.renders.labels(error.reason.value).inc()
             if error.reason is not Detail.QUEUE_FULL:
-                self._remember_failure(source_id, error)
+                self._remember_failure(source_id, name, error)
             raise
 
-    def _remember_failure(self, source_id: str, error: RenderError) -> None:
-        """Whatever else is asked of the source would most likely end the same way, and cost as much."""
+    def _remember_failure(self, source_id: str, name: str, error: RenderError) -> None:
+        """What crashed a renderer is the source; what took too long may be this one rendering of it, or not."""
         if len(self._failed) >= _FAILED_LIMIT:
             self._failed.clear()
-        self._failed[source_id] = (self._clock() + FAILURE_MEMORY, error)
+            self._long.clear()
+        failed = (self._clock() + FAILURE_MEMORY, error)
+        self._failed[name] = failed
+        if error.reason is Detail.TIMED_OUT:
+            self._long[source_id] = self._long.get(source_id, 0) + 1
+        if error.reason is not Detail.TIMED_OUT or self._long[source_id] >= _LONG_TRIES:
+            self._failed[source_id] = failed
+            self._long.pop(source_id, None)
 
     def _keep(self, asset: AssetRecord, unmade: Unmade, rendered: Rendered, name: str) -> Representation:
         try:

@@ -240,14 +240,14 @@ def yielded() -> Stored:
 
 
 def _is_vector(asset: AssetFacts) -> bool:
-    return asset.format == "svg" or (not asset.format and media_type(asset.content_type) == "image/svg+xml")
+    return asset.format in ("svg", "") and media_type(asset.content_type) == "image/svg+xml"
 
 
 def _problem(asset: AssetFacts, frames: int, settings: Render) -> Detail | None:
     """What the header of a source says against rendering it."""
     if asset.format not in _RENDERABLE_FORMATS or asset.width < 1 or asset.height < 1:
         return Detail.UNREADABLE
-    if asset.format == "svg" and media_type(asset.content_type) != "image/svg+xml":  # in disguise
+    if asset.format == "svg" and not _is_vector(asset):  # in disguise
         return Detail.UNREADABLE
     if frames > settings.max_frames:
         return Detail.TOO_MANY_FRAMES
