@@ -16,6 +16,7 @@ class SiteKind(StrEnum):
 
     MEDIA = "media"
     ASSETS = "assets"
+    WEBSITE = "website"
     PASS_THROUGH = "pass-through"  # noqa: S105 - no password
 
 
@@ -27,10 +28,32 @@ class Site(Section):
     prefix: Prefix = Field("", description="The public path prefix, such as /media; empty is the whole host.")
     kind: SiteKind = Field(
         SiteKind.MEDIA,
-        description="`media` renders variants; `assets` relays files of a web server untouched; `pass-through` is a "
-        "caching proxy by the letter of the RFCs, for tests and odd upstreams.",
+        description="`media` renders variants; `assets` relays files of a web server untouched; `website` shows a "
+        "bucket with index and error documents; `pass-through` is a caching proxy by the letter of the RFCs, for tests "
+        "and odd upstreams.",
     )
-    bucket: str | None = Field(None, description="The origin's bucket whose keys are the paths of this site.")
+    bucket: str | None = Field(
+        None, min_length=1, description="The bucket whose keys are the paths of this site: the origin's, or endpoint's."
+    )
+    endpoint: Upstream | None = Field(
+        None, description="The URL of another S3 service that has the bucket, such as https://s3.example.com."
+    )
+    region: str = Field("us-east-1", min_length=1, description="The region that endpoint's requests are signed for.")
+    addressing: Literal["path", "virtual"] = Field("path", description="Where endpoint has the bucket's name in URLs.")
+    access_key: str | None = Field(
+        None, description="The access key for endpoint; without one the bucket is read unsigned, as anybody may."
+    )
+    secret_key: str | None = Field(None, repr=False, description="The access key's secret.")
+    index: str = Field(
+        "index.html",
+        pattern=r"^[A-Za-z0-9._~-]+$",
+        description="The index document of a website: what `/` and `/folder/` show.",
+    )
+    error: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*$",
+        description="The key of a website's error document, shown with status 404.",
+    )
     upstream: Upstream | None = Field(
         None, description="The HTTP server the bytes come from, such as http://127.0.0.1:3000."
     )
@@ -57,9 +80,17 @@ class Site(Section):
 
     @model_validator(mode="after")
     def one_source(self) -> Self:
-        """A site has a bucket or an upstream; only a media site may have a bucket."""
+        """A site has a bucket or an upstream; which of them, its kind says."""
         if (self.bucket is None) == (self.upstream is None):
             raise ValueError("needs either bucket or upstream, and not both")
-        if self.kind is not SiteKind.MEDIA and self.upstream is None:
+        if self.kind in (SiteKind.ASSETS, SiteKind.PASS_THROUGH) and self.upstream is None:
             raise ValueError(f"of kind {self.kind} needs upstream, such as http://127.0.0.1:3000")
+        if self.kind is SiteKind.WEBSITE and self.bucket is None:
+            raise ValueError("of kind website needs bucket")
+        if self.endpoint is not None and self.bucket is None:
+            raise ValueError("needs bucket where it has endpoint")
+        if self.access_key is not None and self.endpoint is None:
+            raise ValueError("needs endpoint where it has access_key: the origin is read with the edge key")
+        if (self.access_key is None) != (self.secret_key is None):
+            raise ValueError("access_key and secret_key must be given together")
         return self

@@ -18,6 +18,8 @@ from pathlib import Path
 from conf.schema import Settings
 from edge import reply
 from edge.cache.files import Damaged, GrowingReader
+from edge.cache.subjects import asset_key
+from edge.documents import asks_plainly, folder, moved, not_here, redirect
 from edge.keeper import link
 from edge.keeper.answer import Answer
 from edge.keeper.client import Exchange, FillFailed, Growing, KeeperAway, KeeperClient, Relayed
@@ -25,7 +27,7 @@ from edge.keeper.flights import WaitedTooLong
 from edge.keeper.selection import Wish, select, stored_key
 from edge.message import Body, BodyBroken, Reply, Request, TooLong
 from edge.policy.demand import Demand, demand
-from edge.policy.freshness import Lifetimes, forbids_transform
+from edge.policy.freshness import NEGATIVE, Lifetimes, forbids_transform
 from edge.policy.negotiate import OWN, Way, accept_class, way
 from edge.policy.plan import Refused
 from edge.policy.reasons import CacheStatus, Detail
@@ -104,14 +106,20 @@ class Journey:
             errand = self._errand(request, site, raw_path)
             if site.behaviour.transparent:
                 errand = replace(errand, passed=await self._passed(request, site))
-            found = self._in_memory(errand)
-            if found is not None:
-                self._tiers.count(site, "memory", found.answer)
-            else:
-                found = await self._on_disk(errand) or await self._from_keeper(errand)
+            found = await self._found(errand)
+            if site.documents is not None and found.answer.asset.status in NEGATIVE:
+                return await self._missing(errand, found)
             return self.reply(errand, found)
         except NoAnswer as early:
             return early.reply
+
+    async def _found(self, errand: Errand) -> Found:
+        """What answers an errand, from wherever it is."""
+        found = self._in_memory(errand)
+        if found is not None:
+            self._tiers.count(errand.site, "memory", found.answer)
+            return found
+        return await self._on_disk(errand) or await self._from_keeper(errand)
 
     def recall(self, request: Request) -> tuple[Errand, Found] | None:
         """What memory has for a request, without a step beyond it. Not counted as a hit."""
@@ -288,8 +296,37 @@ class Journey:
 
     # reply
 
+    async def _missing(self, errand: Errand, found: Found) -> Reply:
+        """What a website shows where a path names no object: its folder, or else the error document."""
+        site, request = errand.site, errand.request
+        documents, lifetimes = site.documents, self._lifetimes[site.name]
+        assert documents is not None, "only a website has documents"
+        target = folder(site, request)
+        if target is not None and (index := await self._beside(errand, f"{errand.path}/{documents.index}")) is not None:
+            if index.body is not None:
+                index.body.close()
+            return redirect(site, 302, target, found.outcome, lifetimes, errand.path, stored=found.stored)
+        page = None if documents.error is None else await self._beside(errand, documents.error)
+        if page is None:
+            return self.reply(errand, found)
+        shown = self.reply(replace(errand, request=asks_plainly(request)), page)
+        return not_here(shown, found.outcome, lifetimes, errand.path)
+
+    async def _beside(self, errand: Errand, path: str) -> Found | None:
+        """Another object of the errand's site, where it can be shown."""
+        try:
+            found = await self._found(replace(errand, path=path, key=asset_key(errand.site, path)))
+        except NoAnswer:
+            return None
+        return found if found.answer.asset.status == 200 else None
+
     def reply(self, errand: Errand, found: Found) -> Reply:
         """The reply that gives what was found, as far as the request's conditions and range leave it."""
+        if (target := moved(errand.site, found.answer)) is not None:
+            if found.body is not None:
+                found.body.close()
+            lifetimes = self._lifetimes[errand.site.name]
+            return redirect(errand.site, 301, target, found.outcome, lifetimes, errand.path, stored=found.stored)
         return reply.of_answer(
             errand.request,
             errand.site,

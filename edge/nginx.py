@@ -192,6 +192,8 @@ def _edge_server(settings: Settings, host: str, sites: list[Site]) -> EdgeServer
     explained = {
         SiteKind.MEDIA: "media, with variants on the fly",
         SiteKind.ASSETS: "assets of a web server (CDN_HOST), untouched",
+        SiteKind.WEBSITE: "a website from a bucket",
+        SiteKind.PASS_THROUGH: "whatever its upstream has, by the letter of the RFCs",
     }
     parts = [
         f"{explained[site.kind]}{f' under {site.prefix}' if _WORD.fullmatch(site.prefix.strip('/')) else ''}"

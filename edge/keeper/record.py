@@ -43,7 +43,7 @@ def drafted(
     if site.behaviour.hides_errors and status != 200:
         status = 404
     tag = parse_etag(headers.get("etag", ""))
-    identity = headers.get(IDENTITY_HEADER)
+    identity = headers.get(IDENTITY_HEADER) if site.at_bucket else None  # only our origin's counts everywhere
     file = path.partition("?")[0]
     transparent = site.behaviour.transparent
     age = freshness.initial_age(headers, asked, answered)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -11,7 +12,7 @@ from conf.schema import Settings
 from edge.keeper.breaker import Breakers
 from edge.policy.reasons import DETAILS, Detail
 from edge.policy.sites import Site
-from edge.upstream.bucket import BucketSource, KeyFile
+from edge.upstream.bucket import BucketSource, ForeignSource, KeyFile
 from edge.upstream.http import HttpClient, UpstreamAnswer, UpstreamFailed
 from edge.upstream.source import Source
 from edge.upstream.web import WebSource
@@ -36,7 +37,7 @@ class Upstreams:
             "anonymous": BucketSource(client, origin, key_file),
             "key": BucketSource(client, origin, key_file, own_rights=True),
         }
-        self._web: dict[str, WebSource] = {}
+        self._others: dict[str, Source] = {}
 
     @asynccontextmanager
     async def ask(
@@ -50,7 +51,7 @@ class Upstreams:
             async with self._source(site).request(method, site.source_target(path), headers, body) as answer:
                 yield answer
             return
-        host = site.upstream or "origin"
+        host = "origin" if site.upstream is None else urlsplit(site.upstream).netloc
         if not self._breakers.allows(host):
             raise UpstreamFailed(Detail.UPSTREAM_BREAKER_OPEN, DETAILS[Detail.UPSTREAM_BREAKER_OPEN].meaning)
         try:
@@ -68,9 +69,13 @@ class Upstreams:
     def _source(self, site: Site) -> Source:
         if site.upstream is None:
             return self._buckets[site.access]
-        if site.name not in self._web:
-            self._web[site.name] = WebSource(self._client, site.upstream, site.upstream_host, site.upstream_proto)
-        return self._web[site.name]
+        if site.name not in self._others:
+            self._others[site.name] = (
+                WebSource(self._client, site.upstream, site.upstream_host, site.upstream_proto)
+                if site.s3 is None
+                else ForeignSource(self._client, site.upstream, site.s3)
+            )
+        return self._others[site.name]
 
 
 async def _check(site: Site, answer: UpstreamAnswer, *, conditional: bool) -> None:
@@ -80,8 +85,9 @@ async def _check(site: Site, answer: UpstreamAnswer, *, conditional: bool) -> No
         raise UpstreamFailed(Detail.UPSTREAM_ERROR, f"the upstream answered {status}, which was not asked for")
     if not site.behaviour.hides_errors:
         return
-    if status == 403 and site.at_bucket and not await _is_access_denied(answer):
-        raise UpstreamFailed(Detail.UPSTREAM_ERROR, "the origin does not accept the edge key")
+    signed = site.at_bucket or (site.s3 is not None and site.s3.access_key is not None)
+    if status == 403 and signed and not await _is_access_denied(answer):
+        raise UpstreamFailed(Detail.UPSTREAM_ERROR, "the upstream does not accept the edge's key")
     if status not in (200, 304) and status not in _MISSING:
         raise UpstreamFailed(Detail.UPSTREAM_ERROR, f"the upstream answered {status}")
 
@@ -94,6 +100,6 @@ async def _is_access_denied(answer: UpstreamAnswer) -> bool:
         if len(body) > _ERROR_BODY:
             break
     if b"<Code>" in body and b"<Code>AccessDenied</Code>" not in body:
-        log.error("the origin refuses the edge key", answer=body[:_ERROR_BODY].decode("utf-8", "replace"))
+        log.error("the upstream refuses the edge's key", answer=body[:_ERROR_BODY].decode("utf-8", "replace"))
         return False
     return True

@@ -66,8 +66,15 @@ _CORS: Final = frozenset(
         "access-control-expose-headers",
     }
 )
+WEBSITE_REDIRECT: Final = "x-amz-website-redirect-location"
+"""Where an object of a website sends its readers."""
+
 STORED: Final[Mapping[SiteKind, frozenset[str]]] = MappingProxyType(
-    {SiteKind.MEDIA: _OF_EVERY_KIND, SiteKind.ASSETS: _OF_EVERY_KIND | _OF_DOCUMENTS}
+    {
+        SiteKind.MEDIA: _OF_EVERY_KIND,
+        SiteKind.ASSETS: _OF_EVERY_KIND | _OF_DOCUMENTS,
+        SiteKind.WEBSITE: _OF_EVERY_KIND | {WEBSITE_REDIRECT},
+    }
 )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal
 from urllib.parse import urlsplit
@@ -69,6 +69,15 @@ BEHAVIOURS: Mapping[SiteKind, Behaviour] = MappingProxyType(
             transparent=False,
             heuristics=False,
         ),
+        SiteKind.WEBSITE: Behaviour(
+            renders=False,
+            media_headers=False,
+            query_in_key=False,
+            relays_redirects=False,
+            hides_errors=True,
+            transparent=False,
+            heuristics=False,
+        ),
         SiteKind.PASS_THROUGH: Behaviour(
             renders=False,
             media_headers=False,
@@ -80,6 +89,26 @@ BEHAVIOURS: Mapping[SiteKind, Behaviour] = MappingProxyType(
         ),
     }
 )
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignBucket:
+    """How a bucket of another S3 service is read."""
+
+    region: str
+    access_key: str | None
+    """None: unsigned, as anybody may."""
+    secret_key: str | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Documents:
+    """What a website shows where a path is a folder, or nothing."""
+
+    index: str
+    """The last segment of an index document's path."""
+    error: str | None
+    """The path of the error document within the site."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,6 +126,10 @@ class Site:
     """Empty, or "/…" without a slash at its end."""
     bucket: str | None
     upstream: str | None
+    """The base of request targets at another server than the origin, be it a web server or an S3 service."""
+    s3: ForeignBucket | None
+    documents: Documents | None
+    """A website's."""
     upstream_host: str | None
     upstream_proto: Literal["http", "https"]
     access: Literal["anonymous", "key"]
@@ -111,8 +144,13 @@ class Site:
 
     @property
     def at_bucket(self) -> bool:
-        """Whether sources are objects of the S3 origin (signed reads), not files of an HTTP upstream."""
+        """Whether sources are objects of our origin, whose feed tells of changes, and not of another server."""
         return self.upstream is None
+
+    @property
+    def reads_keys(self) -> bool:
+        """Whether paths are keys of a bucket, wherever that is: the bucket itself is never asked for."""
+        return self.upstream is None or self.s3 is not None
 
     def source_path(self, raw_path: str, raw_query: str = "") -> str | None:
         """The name of a source within this site: its raw path, with `?query` where the kind has that in the key.
@@ -123,7 +161,9 @@ class Site:
         path = request_target(raw_path)
         if not is_well_escaped(path) or dot_segments(path) or "%00" in path:
             return None
-        if self.bucket is not None and path == "/":
+        if self.documents is not None and path.endswith("/"):
+            path += self.documents.index
+        if path == "/" and self.reads_keys:
             return None
         if self.bucket is None and self.at_bucket and not _BUCKET_AND_KEY.fullmatch(path):
             return None
@@ -186,14 +226,28 @@ def host_name(host: str) -> str:
 _DEFAULT = schema.Site.model_construct(name=DEFAULT_SITE, host="", kind=SiteKind.MEDIA)
 
 
+def _bucket_url(endpoint: str, site: schema.Site) -> str:
+    """Where the keys of a bucket of another S3 service begin."""
+    if site.addressing == "path":
+        return f"{endpoint}/{site.bucket}"
+    parts = urlsplit(endpoint)
+    return f"{parts.scheme}://{site.bucket}.{parts.netloc}{parts.path}"
+
+
+def _documents(site: schema.Site) -> Documents:
+    return Documents(site.index, None if site.error is None else f"/{site.error}")
+
+
 def _compile(site: schema.Site, edge: schema.Edge) -> Site:
     return Site(
         name=site.name,
         kind=site.kind,
         host=site.host,
         prefix=site.prefix,
-        bucket=site.bucket,
-        upstream=site.upstream,
+        bucket=site.bucket if site.endpoint is None else None,
+        upstream=site.upstream if site.endpoint is None else _bucket_url(site.endpoint, site),
+        s3=None if site.endpoint is None else ForeignBucket(site.region, site.access_key, site.secret_key),
+        documents=_documents(site) if site.kind is SiteKind.WEBSITE else None,
         upstream_host=site.upstream_host,
         upstream_proto=site.upstream_proto,
         access=site.access,
