@@ -24,8 +24,11 @@ UTF-8 are kept as they are.
 Encryption: everything is sealed with the master key (docs/security.md). SSE-S3 and SSE-KMS are names that are kept and
 read back; keys of customers (SSE-C) are refused with `NotImplemented`.
 
+Storage classes are names: kept, returned, changed by lifecycle transitions; everything stays readable at once.
+
 For conformance suites: `accounts` in the settings makes owners with fixed ids, names, e-mail addresses and keys at
-each start, and `origin.lifecycle_day` makes a day of lifecycle rules last seconds.
+each start, and `origin.lifecycle_day` makes a day of lifecycle rules last seconds; then objects also move to colder
+classes before 30 days and below 128 KiB, which AWS forbids.
 
 This page is made from `origin/service/operations.py` by `make docs`.
 """

@@ -138,6 +138,8 @@ class Versions(Protocol):
 
     def set_lock(self, sequence: int, lock: Lock) -> None: ...
 
+    def set_storage_class(self, sequence: int, name: str) -> None: ...
+
     def history(
         self, bucket: int, start: bytes, stop: bytes | None, below: int | None = None
     ) -> Generator[VersionRow, None, None]:

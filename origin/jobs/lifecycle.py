@@ -1,4 +1,4 @@
-"""The lifecycle sweep: finds what the buckets' rules remove, and has the service remove it.
+"""The lifecycle sweep: finds what the buckets' rules remove or move, and has the service do it.
 
 The rule of this file: it only looks. Snapshots are short, a window of versions each, so no log grows behind a sweep
 of a large bucket; what is due goes to the service in batches, which asks again and keeps what is locked.
@@ -20,7 +20,7 @@ from origin.catalog.contract import Tables
 from origin.catalog.rows import BucketRow
 from origin.service.lifecycle import Due, Swept
 from origin.service.model import ServiceError
-from origin.service.rules import DAY, Past, Rules, is_due, rules_of, upload_is_due
+from origin.service.rules import DAY, Past, Rules, class_due, is_due, rules_of, upload_is_due
 from origin.service.service import Service
 
 BATCH = 200
@@ -64,8 +64,10 @@ async def run(service: Service) -> None:
     while True:
         try:
             done = await sweep_once(service)
-            if done.removed or done.aborted:
-                _log.info("lifecycle swept", removed=done.removed, locked=done.locked, aborted=done.aborted)
+            if done.removed or done.moved or done.aborted:
+                _log.info(
+                    "lifecycle swept", removed=done.removed, moved=done.moved, locked=done.locked, aborted=done.aborted
+                )
         except ServiceError as error:
             _log.warning("lifecycle sweep failed", reason=str(error.__cause__ or error))
         await asyncio.sleep(period)
@@ -92,7 +94,7 @@ def _window(
         for seen, version in enumerate(islice(versions, WINDOW), start=1):  # noqa: B007
             if version.latest:
                 past = None
-            if is_due(rules, version, past, now, day):
+            if is_due(rules, version, past, now, day) or class_due(rules, version, past, now, day):
                 due.append(Due(version, past))
             past = Past(since=version.created, newer=0 if past is None else past.newer + 1)
     if seen < WINDOW:

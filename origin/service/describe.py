@@ -13,7 +13,7 @@ import msgspec
 
 from origin.catalog.rows import BucketRow, Described, NewVersion, OwnerRow, PartRow, UploadRow, VersionRow
 from origin.seal.keyring import NONCE_BYTES
-from origin.service.model import Bucket, ObjectInfo, Owner
+from origin.service.model import Bucket, Expiration, ObjectInfo, Owner
 from origin.service.multipart import PartInfo, UploadInfo
 from origin.service.rules import expiration_of
 from origin.service.stores import Stores
@@ -114,8 +114,8 @@ def part_of(stores: Stores, row: PartRow) -> PartInfo:
     )
 
 
-def upload_of(bucket: str, row: UploadRow) -> UploadInfo:
-    """An upload as protocols see it."""
+def upload_of(bucket: str, row: UploadRow, abort: Expiration | None = None) -> UploadInfo:
+    """An upload as protocols see it; `abort` is its end by the bucket's lifecycle."""
     return UploadInfo(
         bucket=bucket,
         key=row.key.decode(),
@@ -125,6 +125,7 @@ def upload_of(bucket: str, row: UploadRow) -> UploadInfo:
         storage_class=row.described.storage_class,
         checksum_algorithm=row.checksum_algorithm,
         checksum_type=row.checksum_type,
+        abort=abort,
     )
 
 

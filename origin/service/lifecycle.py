@@ -7,24 +7,21 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lifecycle-mgmt.html
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from origin.catalog.contract import Tables
 from origin.catalog.rows import BucketRow, UploadState, VersionRow
+from origin.service.mistakes import check_rules
 from origin.service.model import Caller, ServiceError, Setting
 from origin.service.placing import bucket_again, place_marker, remove_version
-from origin.service.rules import Past, Rule, Rules, decoded, is_due, rules_of, upload_is_due
+from origin.service.rules import Past, Rule, Rules, class_due, decoded, is_due, rules_of, upload_is_due
 from origin.service.settings import Settings
 from origin.service.stores import Stores
-from origin.service.version_ids import Versioning
-
-MOST_RULES = 1000
-MOST_NEWER = 100
-LONGEST_ID = 255
-MIDNIGHT = 86400
+from origin.service.version_ids import Versioning, shown_id
+from wire.feed import OBJECT_CLASS
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +37,14 @@ class Swept:
     """What became of what was due."""
 
     removed: int = 0
+    moved: int = 0
     locked: int = 0
     aborted: int = 0
 
     def add(self, other: Swept) -> None:
         """Count another batch."""
         self.removed += other.removed
+        self.moved += other.moved
         self.locked += other.locked
         self.aborted += other.aborted
 
@@ -74,7 +73,7 @@ class Lifecycle:
         checked = tuple(
             rule if rule.id else msgspec.structs.replace(rule, id=self._stores.random(24).hex()) for rule in rules
         )
-        check_rules(checked)
+        check_rules(checked, self._stores.settings.origin.lifecycle_day)
         document = msgspec.json.encode(checked).decode()
         await self._settings.put(caller, "PutBucketLifecycleConfiguration", bucket, Setting.LIFECYCLE, document)
 
@@ -87,7 +86,7 @@ class Lifecycle:
         return await self._stores.read(lambda tables: tables.buckets.with_setting(Setting.LIFECYCLE))
 
     async def remove(self, bucket: BucketRow, batch: Sequence[Due], day: float) -> Swept:
-        """Remove what of a batch is still due, in one commit. A day lasts `day` seconds.
+        """Remove or move what of a batch is still due, in one commit. A day lasts `day` seconds.
 
         Raises ServiceError: NoSuchBucket; errors of the stores.
         """
@@ -98,7 +97,10 @@ class Lifecycle:
             rules, swept = rules_of(current), Swept()
             for due in batch:
                 version = _again(tables, due)
-                if version is None or not is_due(rules, version, due.past, now, day):
+                if version is None:
+                    continue
+                if not is_due(rules, version, due.past, now, day):
+                    swept.moved += self._move(tables, current, version, class_due(rules, version, due.past, now, day))
                     continue
                 try:
                     self._remove(tables, current, version)
@@ -117,6 +119,15 @@ class Lifecycle:
             place_marker(self._stores, tables, bucket, version.key)
         else:
             remove_version(self._stores, tables, bucket, version)
+
+    def _move(self, tables: Tables, bucket: BucketRow, version: VersionRow, to: str | None) -> bool:
+        """Give a version another storage class, where it is to have one."""
+        if to is None:
+            return False
+        tables.versions.set_storage_class(version.sequence, to)
+        shown, now = shown_id(bucket, version.version_id), self._stores.clock()
+        tables.events.add(OBJECT_CLASS, bucket.name, version.key, shown, tables.meta.mutation(), now)
+        return True
 
     async def abort(self, bucket: BucketRow, uploads: Sequence[str], day: float) -> Swept:
         """Abort what of these uploads is still open and due. Raises as `remove` does."""
@@ -144,92 +155,3 @@ def _again(tables: Tables, due: Due) -> VersionRow | None:
         older = tables.versions.history(seen.bucket, seen.key, seen.key + b"\0", version.sequence)
         return None if next(older, None) else version
     return version
-
-
-# What is wrong with a rule, in the order in which it is told, in AWS's words.
-_MISTAKES: tuple[tuple[Callable[[Rule], bool], str, str], ...] = (
-    (
-        lambda rule: len(rule.id) > LONGEST_ID,
-        "InvalidArgument",
-        f"ID length should not exceed allowed limit of {LONGEST_ID}",
-    ),
-    (
-        lambda rule: rule.expiration is None and rule.noncurrent is None and rule.abort_days is None,
-        "InvalidRequest",
-        "At least one action needs to be specified in a rule",
-    ),
-    (
-        lambda rule: rule.expiration is not None and rule.expiration.days is not None and rule.expiration.days < 1,
-        "InvalidArgument",
-        "'Days' for Expiration action must be a positive integer",
-    ),
-    (
-        lambda rule: rule.expiration is not None and (rule.expiration.date or 0) % MIDNIGHT != 0,
-        "InvalidArgument",
-        "'Date' must be at midnight GMT",
-    ),
-    (
-        lambda rule: rule.noncurrent is not None and rule.noncurrent.days < 1,
-        "InvalidArgument",
-        "'NoncurrentDays' for NoncurrentVersionExpiration action must be a positive integer",
-    ),
-    (
-        lambda rule: (
-            rule.noncurrent is not None
-            and rule.noncurrent.newer is not None
-            and not 1 <= rule.noncurrent.newer <= MOST_NEWER
-        ),
-        "InvalidArgument",
-        f"'NewerNoncurrentVersions' must be between 1 and {MOST_NEWER}",
-    ),
-    (
-        lambda rule: rule.abort_days is not None and rule.abort_days < 1,
-        "InvalidArgument",
-        "'DaysAfterInitiation' for AbortIncompleteMultipartUpload action must be a positive integer",
-    ),
-    (
-        lambda rule: rule.filter is not None and any(value is not None and value < 0 for value in _sizes(rule)),
-        "InvalidArgument",
-        "Object sizes of a filter must not be negative",
-    ),
-    (
-        lambda rule: _sizes_cross(*_sizes(rule)),
-        "InvalidRequest",
-        "'ObjectSizeLessThan' has to be a value greater than 'ObjectSizeGreaterThan'",
-    ),
-    (
-        lambda rule: rule.abort_days is not None and _picks_objects(rule),
-        "InvalidRequest",
-        "AbortIncompleteMultipartUpload cannot be specified with Tags or object sizes",
-    ),
-    (
-        lambda rule: rule.expiration is not None and rule.expiration.markers is not None and _picks_objects(rule),
-        "InvalidRequest",
-        "ExpiredObjectDeleteMarker cannot be specified with Tags or object sizes",
-    ),
-)
-
-
-def check_rules(rules: Rules) -> None:
-    """Raise ServiceError where rules that are well formed make no sense."""
-    if len(rules) > MOST_RULES:
-        raise ServiceError("InvalidRequest", f"The number of lifecycle rules must not exceed {MOST_RULES}")
-    if len({rule.id for rule in rules}) != len(rules):
-        raise ServiceError("InvalidArgument", "Rule ID must be unique. Found same ID for more than one rule")
-    for rule in rules:
-        for is_wrong, code, message in _MISTAKES:
-            if is_wrong(rule):
-                raise ServiceError(code, message, argument=rule.id)
-
-
-def _sizes(rule: Rule) -> tuple[int | None, int | None]:
-    return (None, None) if rule.filter is None else (rule.filter.greater, rule.filter.less)
-
-
-def _sizes_cross(greater: int | None, less: int | None) -> bool:
-    return greater is not None and less is not None and greater >= less
-
-
-def _picks_objects(rule: Rule) -> bool:
-    """True where the filter asks what neither an upload nor a delete marker has."""
-    return rule.filter is not None and bool(rule.filter.tags or _sizes(rule) != (None, None))

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from origin.catalog.rows import UNLOCKED, Lock
-from origin.service.model import AclWish, Owner
+from origin.service.model import AclWish, Expiration, Owner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +41,8 @@ class UploadInfo:
     storage_class: str
     checksum_algorithm: str | None = None
     checksum_type: str | None = None
+    abort: Expiration | None = None
+    """When the bucket's lifecycle aborts it, and the rule that does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,15 @@ from origin.catalog.rows import BucketRow, NewVersion, UploadRow, VersionRow
 from origin.service.model import Expiration, Setting
 
 DAY = 86400.0
+SMALLEST = 128 * 1024
+"""The least size of an object that moves, in bytes, where its rule's filter says nothing of sizes."""
+ALL_CLASSES, BY_CLASS = "all_storage_classes_128K", "varies_by_storage_class"
+_ARCHIVES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
+COLDER = (
+    "STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "INTELLIGENT_TIERING", "ONEZONE_IA", "GLACIER_IR", "GLACIER",
+    "DEEP_ARCHIVE",
+)  # fmt: skip
+"""The storage classes between which rules move objects, from the first to the last."""
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +54,16 @@ class Noncurrent(msgspec.Struct, frozen=True, kw_only=True):
     newer: int | None = None
 
 
+class Move(msgspec.Struct, frozen=True, kw_only=True):
+    """A change of the storage class `to`: of current versions after days or from a date on, or of past versions
+    `days` after they ceased to be current, but for the `newer` newest of a key."""
+
+    to: str
+    days: int | None = None
+    date: float | None = None
+    newer: int | None = None
+
+
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """One rule. `prefix` is the old spelling of a filter and comes instead of one."""
 
@@ -55,6 +74,10 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     expiration: Expire | None = None
     noncurrent: Noncurrent | None = None
     abort_days: int | None = None
+    moves: tuple[Move, ...] = ()
+    noncurrent_moves: tuple[Move, ...] = ()
+    smallest: str | None = None
+    """What the configuration says of the smallest object that moves (x-amz-transition-default-minimum-object-size)."""
 
 
 Rules = tuple[Rule, ...]
@@ -105,6 +128,43 @@ def is_due(rules: Sequence[Rule], version: VersionRow, past: Past | None, now: f
     )
 
 
+def class_due(rules: Sequence[Rule], version: VersionRow, past: Past | None, now: float, day: float) -> str | None:
+    """The storage class that a version is to have now, None for the one it has. Classes only ever get colder."""
+    if version.marker:
+        return None
+    moves = [
+        move
+        for rule in rules
+        if _matches(rule, version.key, version.size, version.tags) and _large_enough(rule, version.size, day)
+        for move in (rule.moves if past is None else rule.noncurrent_moves)
+        if _move_is_due(move, version, past, now, day)
+    ]
+    coldest = max((move.to for move in moves), key=COLDER.index, default=None)
+    if coldest is None or version.described.storage_class not in COLDER[: COLDER.index(coldest)]:
+        return None
+    return coldest
+
+
+def _move_is_due(move: Move, version: VersionRow, past: Past | None, now: float, day: float) -> bool:
+    if past is not None and past.newer < (move.newer or 0):
+        return False
+    since = version.created if past is None else past.since
+    return (_rounded(since, move.days, day) if move.days is not None else move.date or 0.0) <= now
+
+
+def _large_enough(rule: Rule, size: int, day: float) -> bool:
+    """Whether an object moves at all; where a day is shortened for tests, small ones do unless the rule says no.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-transition-general-considerations.html
+    """
+    chosen = rule.filter
+    if chosen is not None and (chosen.greater is not None or chosen.less is not None):
+        return True
+    if rule.smallest == BY_CLASS:
+        return size >= SMALLEST or all(move.to in _ARCHIVES for move in (*rule.moves, *rule.noncurrent_moves))
+    return size >= SMALLEST or (rule.smallest is None and day != DAY)
+
+
 def _current_is_due(rule: Rule, version: VersionRow, now: float, day: float) -> bool:
     expire = rule.expiration
     if expire is None:
@@ -118,6 +178,16 @@ def _noncurrent_is_due(rule: Rule, past: Past, now: float, day: float) -> bool:
     if wanted is None or past.newer < (wanted.newer or 0):
         return False
     return _rounded(past.since, wanted.days, day) <= now
+
+
+def abort_of(bucket: BucketRow, key: bytes, created: float) -> Expiration | None:
+    """The soonest end that the bucket's rules give an upload, in days of 24 hours."""
+    ends = [
+        Expiration(_rounded(created, rule.abort_days, DAY), rule.id)
+        for rule in rules_of(bucket)
+        if rule.abort_days is not None and _matches(rule, key, 0, {})
+    ]
+    return min(ends, key=lambda expiration: expiration.at, default=None)
 
 
 def upload_is_due(rules: Sequence[Rule], upload: UploadRow, now: float, day: float) -> bool:

@@ -11,7 +11,7 @@ from contextlib import closing
 from dataclasses import replace
 
 from origin.catalog.contract import Tables
-from origin.catalog.rows import NewVersion, PartRow, UploadRow, UploadState
+from origin.catalog.rows import BucketRow, NewVersion, PartRow, UploadRow, UploadState
 from origin.service.access import authorise, authorise_tags, create_only, writer
 from origin.service.acl import wish_text
 from origin.service.describe import (
@@ -37,6 +37,7 @@ from origin.service.operations import Level, operation
 from origin.service.pages import PartPage, UploadPage
 from origin.service.placing import Written, place_content, place_version
 from origin.service.quota import check_quota
+from origin.service.rules import abort_of
 from origin.service.steps import Step
 from origin.service.stores import Stores
 
@@ -67,7 +68,7 @@ class Uploads:
         upload_id = stores.random(32).hex()
         now = stores.clock()
 
-        def transact(tables: Tables) -> UploadRow:
+        def transact(tables: Tables) -> UploadInfo:
             bucket = authorise(tables, caller, operation("CreateMultipartUpload"), request.bucket, request.key)
             authorise_tags(caller, bucket, request.key, request.tags)
             check_wanted(caller, bucket, request.key, request.lock, now)
@@ -89,9 +90,9 @@ class Uploads:
                 lock=request.lock,
             )
             tables.uploads.add(row)
-            return row
+            return upload_of(request.bucket, row, abort_of(bucket, key, now))
 
-        return upload_of(request.bucket, await stores.write(transact))
+        return await stores.write(transact)
 
     async def put_part(
         self,
@@ -164,7 +165,7 @@ class Uploads:
             truncated = len(rows) > limit > 0
             rows = rows[:limit]
             return PartPage(
-                upload=upload_of(bucket, upload),
+                upload=upload_of(bucket, upload, abort_of(_bucket_of(tables, bucket), upload.key, upload.created)),
                 parts=tuple(part_of(self._stores, row) for row in rows),
                 truncated=truncated,
                 next_marker=rows[-1].number if rows else 0,
@@ -317,6 +318,13 @@ def _open_upload(tables: Tables, caller: Caller, name: str, bucket: str, key: st
             upload_id=upload_id,
         )
     return upload
+
+
+def _bucket_of(tables: Tables, name: str) -> BucketRow:
+    """The bucket of an upload that was found in it."""
+    row = tables.buckets.get(name)
+    assert row is not None, "an upload's bucket is in the same snapshot"
+    return row
 
 
 def _with_checksums(expected: Expected, upload: UploadRow) -> Expected:

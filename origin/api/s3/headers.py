@@ -241,6 +241,13 @@ def of_expiration(expiration: Expiration | None) -> dict[str, str]:
     return {"x-amz-expiration": f'expiry-date="{http_date(expiration.at)}", rule-id="{rule}"'}
 
 
+def of_abort(abort: Expiration | None) -> dict[str, str]:
+    """When an upload is aborted that nobody finishes, and by which rule."""
+    if abort is None:
+        return {}
+    return {"x-amz-abort-date": http_date(abort.at), "x-amz-abort-rule-id": quote(abort.rule, safe="")}
+
+
 def of_lock(lock: Lock) -> dict[str, str]:
     """A lock as the headers of a read show it."""
     found: dict[str, str] = {}

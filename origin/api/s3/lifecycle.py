@@ -6,25 +6,29 @@ the service. https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketLifecy
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from origin.api.s3 import xml
 from origin.api.s3.call import Answer, Call, xml_answer
 from origin.api.s3.tagging import tag_items
 from origin.service.operations import Level
-from origin.service.rules import Expire, Filter, Noncurrent, Rule
+from origin.service.rules import ALL_CLASSES, BY_CLASS, COLDER, Expire, Filter, Move, Noncurrent, Rule
 from origin.service.tags import tag_set
 from wire.dates import iso8601, parse_iso8601
 from wire.refusals import Refusal
 
 MAX_CONFIGURATION = 1024 * 1024
 _STATUS = {"Enabled": True, "Disabled": False}
+_TARGETS = frozenset(COLDER) - {"STANDARD", "REDUCED_REDUNDANCY"}
 _FLAGS = {"true": True, "false": False}
-_TRANSITIONS = ("Transition", "NoncurrentVersionTransition")
+SMALLEST = "x-amz-transition-default-minimum-object-size"
 
 
 async def get_lifecycle(call: Call) -> Answer:
     """GetBucketLifecycleConfiguration."""
     rules = await call.service.lifecycle.rules(call.caller, call.bucket)
-    return xml_answer("LifecycleConfiguration", [("Rule", _items(rule)) for rule in rules])
+    answer = xml_answer("LifecycleConfiguration", [("Rule", _items(rule)) for rule in rules])
+    return replace(answer, headers={**answer.headers, SMALLEST: rules[0].smallest or ALL_CLASSES})
 
 
 async def put_lifecycle(call: Call) -> Answer:
@@ -32,11 +36,14 @@ async def put_lifecycle(call: Call) -> Answer:
     if not call.body.vouched:
         raise Refusal("InvalidRequest", "Missing required header for this request: Content-MD5 OR x-amz-checksum-*")
     root = xml.parse(await call.body.read(MAX_CONFIGURATION), "LifecycleConfiguration")
-    rules = [_rule(element) for element in root.all("Rule")]
+    smallest = call.headers.get(SMALLEST)
+    if smallest not in (None, ALL_CLASSES, BY_CLASS):
+        raise Refusal("InvalidRequest", f"Invalid {SMALLEST} found: {smallest}")
+    rules = [_rule(element, smallest) for element in root.all("Rule")]
     if not rules:
         raise xml.malformed()
     await call.service.lifecycle.set_rules(call.caller, call.bucket, rules)
-    return Answer()
+    return Answer(200, {SMALLEST: smallest or ALL_CLASSES})
 
 
 async def delete_lifecycle(call: Call) -> Answer:
@@ -45,9 +52,7 @@ async def delete_lifecycle(call: Call) -> Answer:
     return Answer(204)
 
 
-def _rule(element: xml.Element) -> Rule:
-    if any(element.find(name) for name in _TRANSITIONS):
-        raise Refusal("NotImplemented", "There is one storage class: lifecycle transitions are not implemented.")
+def _rule(element: xml.Element, smallest: str | None) -> Rule:
     status, prefix, chosen = element.value("Status"), _text(element, "Prefix"), element.find("Filter")
     if status not in _STATUS or (prefix is None) == (chosen is None):
         raise xml.malformed()
@@ -62,6 +67,9 @@ def _rule(element: xml.Element) -> Rule:
         expiration=None if expiration is None else _expire(expiration),
         noncurrent=None if noncurrent is None else _noncurrent(noncurrent),
         abort_days=None if abort is None else _number(abort, "DaysAfterInitiation"),
+        moves=tuple(_move(one) for one in element.all("Transition")),
+        noncurrent_moves=tuple(_noncurrent_move(one) for one in element.all("NoncurrentVersionTransition")),
+        smallest=smallest,
     )
 
 
@@ -95,6 +103,27 @@ def _expire(element: xml.Element) -> Expire:
     return Expire(days=days, date=when, markers=None if flag is None else _FLAGS[flag])
 
 
+def _move(element: xml.Element) -> Move:
+    """A Transition: days or a date, and the class."""
+    date, days = element.value("Date"), xml.integer(element.value("Days"))
+    when = None if date is None else parse_iso8601(date)
+    if (date is None) == (days is None) or (date is not None and when is None):
+        raise xml.malformed()
+    return Move(to=_class(element), days=days, date=when)
+
+
+def _noncurrent_move(element: xml.Element) -> Move:
+    newer = xml.integer(element.value("NewerNoncurrentVersions"))
+    return Move(to=_class(element), days=_number(element, "NoncurrentDays"), newer=newer)
+
+
+def _class(element: xml.Element) -> str:
+    name = element.value("StorageClass")
+    if name not in _TARGETS:
+        raise xml.malformed()
+    return name
+
+
 def _noncurrent(element: xml.Element) -> Noncurrent:
     newer = xml.integer(element.value("NewerNoncurrentVersions"))
     return Noncurrent(days=_number(element, "NoncurrentDays"), newer=newer)
@@ -120,6 +149,8 @@ def _items(rule: Rule) -> list[xml.Item]:
         ("Prefix", rule.prefix),
         ("Filter", None if rule.filter is None else _filter_items(rule.filter)),
         ("Status", "Enabled" if rule.enabled else "Disabled"),
+        *(("Transition", _move_items(move, "Days")) for move in rule.moves),
+        *(("NoncurrentVersionTransition", _move_items(move, "NoncurrentDays")) for move in rule.noncurrent_moves),
         ("Expiration", None if expire is None else _expire_items(expire)),
         ("NoncurrentVersionExpiration", None if noncurrent is None else _noncurrent_items(noncurrent)),
         (
@@ -144,6 +175,15 @@ def _expire_items(expire: Expire) -> list[xml.Item]:
         ("Days", expire.days),
         ("Date", None if expire.date is None else iso8601(expire.date)),
         ("ExpiredObjectDeleteMarker", expire.markers),
+    ]
+
+
+def _move_items(move: Move, days: str) -> list[xml.Item]:
+    return [
+        (days, move.days),
+        ("Date", None if move.date is None else iso8601(move.date)),
+        ("NewerNoncurrentVersions", move.newer),
+        ("StorageClass", move.to),
     ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from origin.api.s3 import headers as fields
 from origin.api.s3 import xml
@@ -47,7 +48,8 @@ async def create_upload(call: Call) -> Answer:
         [("Bucket", call.bucket), ("Key", call.key), ("UploadId", upload.upload_id)],
     )
     shown = {"x-amz-checksum-algorithm": upload.checksum_algorithm, "x-amz-checksum-type": upload.checksum_type}
-    return Answer(200, {**answer.headers, **{name: value for name, value in shown.items() if value}}, answer.body)
+    headers = {name: value for name, value in shown.items() if value}
+    return Answer(200, {**answer.headers, **headers, **fields.of_abort(upload.abort)}, answer.body)
 
 
 async def upload_part(call: Call) -> Answer:
@@ -90,7 +92,7 @@ async def list_parts(call: Call) -> Answer:
     owner = owner_items(page.upload.owner)
     shown = page.upload.checksum_algorithm
     parts: list[xml.Item] = [("Part", _part(part, shown)) for part in page.parts]
-    return xml_answer(
+    answer = xml_answer(
         "ListPartsResult",
         [
             ("Bucket", call.bucket),
@@ -108,6 +110,7 @@ async def list_parts(call: Call) -> Answer:
             ("ChecksumType", page.upload.checksum_type),
         ],
     )
+    return replace(answer, headers={**answer.headers, **fields.of_abort(page.upload.abort)})
 
 
 async def complete_upload(call: Call) -> Answer:

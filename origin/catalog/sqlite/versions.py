@@ -108,6 +108,9 @@ class Versions(Table):
             (*lock_columns(lock), sequence),
         )
 
+    def set_storage_class(self, sequence: int, name: str) -> None:
+        self._run("UPDATE versions SET storage_class = ? WHERE sequence = ?", (name, sequence))
+
     def history(
         self, bucket: int, start: bytes, stop: bytes | None, below: int | None = None
     ) -> Generator[VersionRow, None, None]:

@@ -36,6 +36,22 @@ RULES: dict[str, dict[str, Any]] = {
         "Filter": {"Prefix": ""},
         "NoncurrentVersionExpiration": {"NoncurrentDays": 2, "NewerNoncurrentVersions": 5},
     },
+    "moves": {
+        "Filter": {"Prefix": ""},
+        "Transitions": [{"Days": 30, "StorageClass": "STANDARD_IA"}, {"Days": 90, "StorageClass": "GLACIER"}],
+        "Expiration": {"Days": 365},
+    },
+    "moves by date": {
+        "Filter": {"Prefix": ""},
+        "Transitions": [{"Date": datetime(2030, 1, 1, tzinfo=UTC), "StorageClass": "GLACIER_IR"}],
+    },
+    "moves of past versions": {
+        "Filter": {"Prefix": ""},
+        "NoncurrentVersionTransitions": [
+            {"NoncurrentDays": 30, "NewerNoncurrentVersions": 2, "StorageClass": "ONEZONE_IA"},
+            {"NoncurrentDays": 60, "StorageClass": "DEEP_ARCHIVE"},
+        ],
+    },
     "uploads": {"Filter": {"Prefix": ""}, "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7}},
 }
 
@@ -111,10 +127,22 @@ def test_a_rule_without_an_id_gets_one(s3: Any, bucket: str) -> None:
             400,
         ),
         (
-            "<Status>Enabled</Status><Prefix/><Transition><Days>1</Days><StorageClass>GLACIER</StorageClass>"
+            "<Status>Enabled</Status><Prefix/><Transition><Date>20220927</Date><StorageClass>GLACIER</StorageClass>"
             "</Transition>",
-            "NotImplemented",
-            501,
+            "MalformedXML",
+            400,
+        ),
+        (
+            "<Status>Enabled</Status><Prefix/><Transition><Days>1</Days><StorageClass>STANDARD</StorageClass>"
+            "</Transition>",
+            "MalformedXML",
+            400,
+        ),
+        (
+            "<Status>Enabled</Status><Prefix/><Transition><Days>29</Days><StorageClass>STANDARD_IA</StorageClass>"
+            "</Transition>",
+            "InvalidArgument",
+            400,
         ),
     ],
 )
@@ -156,6 +184,28 @@ def test_a_past_version_has_no_expiration(s3: Any, versioned: str) -> None:
     put(s3, versioned, "k")
     assert "Expiration" not in s3.head_object(Bucket=versioned, Key="k", VersionId=first)
     assert "Expiration" in s3.head_object(Bucket=versioned, Key="k")
+
+
+def test_an_upload_says_when_it_is_aborted_and_by_which_rule(s3: Any, bucket: str) -> None:
+    soon = {"AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 2}}
+    configure(s3, bucket, {"Filter": {"Prefix": "a/"}} | soon)
+    before = datetime.now(UTC)
+    made = s3.create_multipart_upload(Bucket=bucket, Key="a/k")
+    assert timedelta(days=2) <= made["AbortDate"] - before <= timedelta(days=3)
+    assert made["AbortRuleId"] == "rule%200"
+    listed = s3.list_parts(Bucket=bucket, Key="a/k", UploadId=made["UploadId"])
+    assert (listed["AbortDate"], listed["AbortRuleId"]) == (made["AbortDate"], made["AbortRuleId"])
+    assert "AbortDate" not in s3.create_multipart_upload(Bucket=bucket, Key="b/k")
+
+
+def test_the_smallest_object_that_moves_is_said_and_kept(s3: Any, bucket: str) -> None:
+    rule = {"ID": "r", "Status": "Enabled"} | RULES["moves"]
+    name = "TransitionDefaultMinimumObjectSize"
+    for asked, kept in (({}, "all_storage_classes_128K"), ({name: "varies_by_storage_class"}, None)):
+        wanted = kept or asked[name]
+        made = s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": [rule]}, **asked)
+        assert made[name] == wanted
+        assert s3.get_bucket_lifecycle_configuration(Bucket=bucket)[name] == wanted
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from origin.catalog.rows import UNLOCKED, Described, OwnerRow, VersionRow
-from origin.service.lifecycle import check_rules
+from origin.service.mistakes import check_rules
 from origin.service.model import ServiceError
-from origin.service.rules import DAY, Expire, Filter, Noncurrent, Past, Rule, is_due
+from origin.service.rules import DAY, Expire, Filter, Move, Noncurrent, Past, Rule, is_due
 
 MIDNIGHT = 20_000 * DAY
 NOON = MIDNIGHT + DAY / 2
@@ -125,6 +125,15 @@ def test_a_lone_marker_goes_at_once_or_with_its_days(expire: Expire, now: float,
         ({"noncurrent": Noncurrent(days=1, newer=0)}, "InvalidArgument"),
         ({"noncurrent": Noncurrent(days=1, newer=101)}, "InvalidArgument"),
         ({"abort_days": 0}, "InvalidArgument"),
+        ({"moves": (Move(to="GLACIER", date=NOON),), "expiration": None}, "InvalidArgument"),
+        ({"moves": (Move(to="GLACIER", days=-1),)}, "InvalidArgument"),
+        ({"moves": (Move(to="STANDARD_IA", days=29),), "expiration": None}, "InvalidArgument"),
+        ({"noncurrent_moves": (Move(to="ONEZONE_IA", days=29),)}, "InvalidArgument"),
+        ({"noncurrent_moves": (Move(to="GLACIER", days=1, newer=101),)}, "InvalidArgument"),
+        ({"moves": (Move(to="GLACIER", days=1), Move(to="GLACIER", days=2)), "expiration": None}, "InvalidRequest"),
+        ({"moves": (Move(to="GLACIER", days=7),), "expiration": Expire(days=7)}, "InvalidArgument"),
+        ({"moves": (Move(to="GLACIER", days=7),), "expiration": Expire(date=0.0)}, "InvalidRequest"),
+        ({"noncurrent_moves": (Move(to="GLACIER", days=7),), "noncurrent": Noncurrent(days=7)}, "InvalidArgument"),
         ({"filter": Filter(greater=-1)}, "InvalidArgument"),
         ({"filter": Filter(greater=5, less=5, joined=True)}, "InvalidRequest"),
         ({"abort_days": 1, "filter": Filter(tags={"a": "1"})}, "InvalidRequest"),
@@ -133,13 +142,13 @@ def test_a_lone_marker_goes_at_once_or_with_its_days(expire: Expire, now: float,
 )
 def test_a_rule_that_makes_no_sense_is_refused(wrong: dict[str, Any], code: str) -> None:
     with pytest.raises(ServiceError) as refused:
-        check_rules((rule(id="good"), rule(**({"id": "bad"} | wrong))))
+        check_rules((rule(id="good"), rule(**({"id": "bad"} | wrong))), DAY)
     assert refused.value.code == code
 
 
 def test_ids_of_rules_differ_and_rules_are_a_thousand_at_most() -> None:
-    check_rules(tuple(rule(id=str(number)) for number in range(1000)))
+    check_rules(tuple(rule(id=str(number)) for number in range(1000)), DAY)
     with pytest.raises(ServiceError, match="InvalidRequest"):
-        check_rules(tuple(rule(id=str(number)) for number in range(1001)))
+        check_rules(tuple(rule(id=str(number)) for number in range(1001)), DAY)
     with pytest.raises(ServiceError, match="InvalidArgument"):
-        check_rules((rule(), rule()))
+        check_rules((rule(), rule()), DAY)

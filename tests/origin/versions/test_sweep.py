@@ -10,10 +10,11 @@ from origin.jobs import lifecycle
 from origin.jobs.lifecycle import sweep_once
 from origin.service.model import Caller, PutRequest
 from origin.service.multipart import CreateUploadRequest
-from origin.service.rules import Expire, Filter, Noncurrent, Rule
+from origin.service.rules import Expire, Filter, Move, Noncurrent, Rule
 from origin.service.service import Service
 from origin.service.version_ids import Versioning
 from tests.origin.storage.support import BUCKET, Clock, stream
+from wire.feed import OBJECT_CLASS
 
 DAY = 86400.0
 
@@ -156,3 +157,56 @@ async def test_a_removal_is_told_in_the_feed(service: Service, ada: Caller, cloc
     await sweep_once(service)
     events = (await service.feed.read(ada, cursor)).events
     assert [(event.kind, event.key) for event in events] == [("object.removed", "k")]
+
+
+async def storage(service: Service, who: Caller, key: str) -> str:
+    return (await service.objects.head(who, BUCKET, key)).storage_class
+
+
+async def test_objects_move_to_colder_classes_and_never_back(service: Service, ada: Caller, clock: Clock) -> None:
+    await put(service, ada, "k")
+    await put(service, ada, "archived", storage_class="DEEP_ARCHIVE")
+    moves = (Move(to="STANDARD_IA", days=30), Move(to="GLACIER", days=90))
+    await rules(service, ada, {"filter": Filter(greater=1), "moves": moves})
+    clock.now += 20 * DAY
+    assert (await sweep_once(service)).moved == 0
+    clock.now += 11 * DAY
+    assert (await sweep_once(service)).moved == 1
+    assert await storage(service, ada, "k") == "STANDARD_IA"
+    clock.now += 60 * DAY
+    assert (await sweep_once(service)).moved == 1
+    assert await storage(service, ada, "k") == "GLACIER"
+    assert await storage(service, ada, "archived") == "DEEP_ARCHIVE"
+    assert (await sweep_once(service)).moved == 0
+    assert (await service.objects.open(ada, BUCKET, "k")).info.size == 4  # as readable as before
+
+
+async def test_small_objects_do_not_move_unless_the_filter_speaks_of_sizes(
+    service: Service, ada: Caller, clock: Clock
+) -> None:
+    await put(service, ada, "k")
+    await rules(service, ada, {"prefix": "", "moves": (Move(to="GLACIER_IR", days=1),)})
+    clock.now += 3 * DAY
+    assert (await sweep_once(service)).moved == 0
+    await rules(service, ada, {"filter": Filter(greater=1), "moves": (Move(to="GLACIER_IR", days=1),)})
+    assert (await sweep_once(service)).moved == 1
+
+
+async def test_past_versions_move_but_for_the_newest(service: Service, ada: Caller, clock: Clock) -> None:
+    await service.versions.set_state(ada, BUCKET, Versioning.ENABLED)
+    versions = [await put(service, ada, "k") for _ in range(3)]
+    moves = (Move(to="GLACIER", days=1, newer=1),)
+    await rules(service, ada, {"filter": Filter(greater=1), "noncurrent_moves": moves})
+    clock.now += 3 * DAY
+    assert (await sweep_once(service)).moved == 1
+    classes = [(await service.objects.head(ada, BUCKET, "k", one)).storage_class for one in versions]
+    assert classes == ["GLACIER", "STANDARD", "STANDARD"]
+
+
+async def test_a_move_is_told_in_the_feed(service: Service, ada: Caller, clock: Clock) -> None:
+    await put(service, ada, "k")
+    await rules(service, ada, {"filter": Filter(greater=1), "moves": (Move(to="GLACIER", days=0),)})
+    clock.now += DAY
+    await sweep_once(service)
+    events = service.stores.catalog.read(lambda tables: tables.events.after(0, 100))
+    assert [event.key for event in events if event.kind == OBJECT_CLASS] == [b"k"]
