@@ -16,6 +16,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from origin.catalog.bodies import Bodies, BodyRow
 from origin.catalog.rows import (
     BlobRow,
     BucketRow,
@@ -309,6 +310,8 @@ class Tables(Protocol):
     @property
     def manifests(self) -> Manifests: ...
     @property
+    def bodies(self) -> Bodies: ...
+    @property
     def blobs(self) -> Blobs: ...
     @property
     def uploads(self) -> Uploads: ...
@@ -331,11 +334,11 @@ class Catalog(Protocol):
     def read(self, function: Callable[[Tables], T]) -> T:
         """Run in one snapshot, in the calling thread."""
 
-    def snapshot(self, target: Path, after: int, body: Callable[[int, bytes], None]) -> None:
+    def snapshot(self, target: Path, after: int, body: Callable[[BodyRow], None]) -> None:
         """Copy everything, as of one moment, to the new file `target`, in the calling thread; blocks for long.
 
-        Inline bodies are left out; `body(manifest, sealed)` gets those of manifests numbered over `after`, in order.
-        A body never changes and a manifest's number is never used again. Raises CatalogError.
+        Inline bodies are left out; `body` gets those of manifests numbered over `after`, in order, and after them
+        those that were ever healed: no other body changes, and no manifest's number is used again. Raises CatalogError.
         """
 
     def on_commit(self, listener: Callable[[int, int], None]) -> None:

@@ -122,7 +122,7 @@ class Upkeep(Protocol):
         """How many blobs are flagged."""
 
     def damaged(self, limit: int) -> list[NamedVersion]:
-        """Versions whose bytes lie in flagged blobs."""
+        """Versions whose bytes lie in flagged blobs or bodies."""
 
     def complaints(self) -> list[str]:
         """What the engine finds wrong with its own file, a line each."""

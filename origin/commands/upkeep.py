@@ -68,7 +68,7 @@ def fsck(repair: bool, as_json: bool, config: Path | None, data: Path | None) ->
 @CONFIG
 @DATA
 def scrub(rate: int, restart: bool, as_json: bool, config: Path | None, data: Path | None) -> None:
-    """Read every blob and compare it with its checksum. Exits with 1 where a blob is damaged.
+    """Read all that is stored and compare it with its checksums. Exits with 1 where anything is damaged.
 
     Damaged blobs are flagged: nothing joins them, and the next upload of the same bytes heals them. No key is needed.
     A scrub that was interrupted is resumed.
@@ -77,14 +77,16 @@ def scrub(rate: int, restart: bool, as_json: bool, config: Path | None, data: Pa
     if as_json:
         show(done)
     else:
-        click.echo(f"read {done['blobs']} blobs, {decimal(done['bytes'])}: {'clean' if done['clean'] else 'not clean'}")
+        read = f"{done['blobs']} blobs and {done['bodies']} small bodies, {decimal(done['bytes'])}"
+        click.echo(f"read {read}: {'clean' if done['clean'] else 'not clean'}")
         _lines("damaged blobs", len(done["damaged"]), [f"{one['blob']} {one['reason']}" for one in done["damaged"]])
+        _lines("damaged small bodies in the catalog", len(done["damaged_bodies"]), done["damaged_bodies"])
         _flagged(done)
     end(done["clean"])
 
 
 def _flagged(report: dict[str, Any]) -> None:
-    _lines("flagged blobs", report["flagged"], [])
+    _lines("flagged blobs and small bodies", report["flagged"], [])
     names = [f"{one['bucket']}/{one['key']} (version {one['version']})" for one in report["objects"]]
     _lines("objects that cannot be read whole", len(names), names)
 

@@ -42,7 +42,9 @@ class Finished(msgspec.Struct, kw_only=True):
     copied_blobs: int
     copied_bytes: int
     damaged: list[str]
-    """Blobs that were missing or damaged in the store, as `id reason`: they are not in the backup."""
+    """What was missing or damaged in the store: blobs as `id reason`, bodies as `body NUMBER reason`.
+
+    It is not in this backup, unless an older one in the folder has it whole."""
     key_ids: list[str]
     catalog: str
 

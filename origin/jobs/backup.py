@@ -18,13 +18,14 @@ from typing import Any
 import structlog
 from blake3 import blake3
 
+from origin.catalog.bodies import BodyRow
 from origin.catalog.contract import Tables
 from origin.catalog.rows import BlobRow
 from origin.catalog.sqlite.snapshot import open_snapshot
 from origin.catalog.upkeep import BackupRow
 from origin.jobs.archive import Archive, Finished
 from origin.jobs.progress import Progress, Tell, silent
-from origin.jobs.stored import DamagedBlob, copy_blob
+from origin.jobs.stored import DamagedBlob, copy_blob, is_intact
 from origin.service.model import ServiceError
 from origin.service.opening import LOG, STORE_KEY_ID
 from origin.service.stores import BareStores
@@ -53,8 +54,9 @@ async def backup(stores: BareStores, folder: Path, name: str | None = None, *, t
         token = stores.reads.begin()
         try:
             tell(Progress("catalog", 0, 0, "bytes"))
-            key_ids, digest = await stores.working(partial(_snapshot, stores, archive, catalog))
-            done = await _copy(stores, archive, catalog, tell)
+            done = _Copied()
+            key_ids, digest = await stores.working(partial(_snapshot, stores, archive, catalog, done))
+            await _copy(stores, archive, catalog, done, tell)
         finally:
             stores.reads.end(token)
         finished = Finished(
@@ -113,10 +115,18 @@ def _key_ids(tables: Tables) -> tuple[str, ...]:
     return tuple(sorted({*tables.upkeep.wrapping(), (tables.meta.get(STORE_KEY_ID) or b"").decode()}))
 
 
-def _snapshot(stores: BareStores, archive: Archive, catalog: Path) -> tuple[tuple[str, ...], str]:
+def _snapshot(stores: BareStores, archive: Archive, catalog: Path, done: _Copied) -> tuple[tuple[str, ...], str]:
     """Write the catalog and the new bodies; blocks. Returns the keys that they need, and the catalog's digest."""
     with archive.pack() as pack:
-        stores.catalog.snapshot(catalog, archive.covered, pack.body)
+
+        def add(body: BodyRow) -> None:
+            if is_intact(body):
+                pack.body(body.manifest, body.sealed)
+            else:
+                _log.error("inline body damaged", manifest=body.manifest)
+                done.damaged.append(f"body {body.manifest} changed")
+
+        stores.catalog.snapshot(catalog, archive.covered, add)
         with open_snapshot(catalog) as tables:
             key_ids, last = _key_ids(tables), tables.upkeep.last_manifest()
         pack.finish(last)
@@ -137,9 +147,8 @@ class _Copied:
     damaged: list[str] = field(default_factory=list)
 
 
-async def _copy(stores: BareStores, archive: Archive, catalog: Path, tell: Tell) -> _Copied:
+async def _copy(stores: BareStores, archive: Archive, catalog: Path, done: _Copied, tell: Tell) -> None:
     """Copy what the snapshot refers to and the folder has not."""
-    done = _Copied()
     with open_snapshot(catalog) as tables:
         total = await stores.working(tables.upkeep.totals)
         after = 0
@@ -150,7 +159,6 @@ async def _copy(stores: BareStores, archive: Archive, catalog: Path, tell: Tell)
                 await asyncio.gather(*(_copy_one(stores, archive, blob, done) for blob in some))
                 tell(Progress("backup", done.bytes, total.stored, "bytes"))
             await stores.working(partial(archive.blobs.settle, [blob.id for blob in blobs]))
-    return done
 
 
 async def _copy_one(stores: BareStores, archive: Archive, blob: BlobRow, done: _Copied) -> None:

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-Unit = Literal["bytes", "blobs", "files", "keys", "manifests"]
+Unit = Literal["bytes", "blobs", "files", "keys", "manifests", "bodies"]
 
 
 class Progress(msgspec.Struct, frozen=True):

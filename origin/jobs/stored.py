@@ -1,4 +1,4 @@
-"""The stored bytes of one blob, checked against their checksum. No key is needed, and none is asked for."""
+"""The stored bytes of one blob or inline body, checked against their checksum. No key is needed, none is asked for."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from blake3 import blake3
 
 from origin.blobs.contract import BlobMissing, BlobReader, BlobStore, BlobUnreadable
+from origin.catalog.bodies import BodyRow
 from origin.catalog.rows import BlobRow
 from origin.service.stores import BareStores
 
@@ -67,6 +68,11 @@ def _read(reader: BlobReader, offset: int, checksum: blake3) -> bytes:
         raise DamagedBlob("unreadable") from error
     checksum.update(piece)
     return piece
+
+
+def is_intact(body: BodyRow) -> bool:
+    """True where an inline body is what was stored."""
+    return body.checksum is not None and blake3(body.sealed).digest() == body.checksum
 
 
 def copy_blob(source: BlobStore, target: BlobStore, blob: BlobRow) -> bool:

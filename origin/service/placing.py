@@ -41,14 +41,16 @@ class Placed:
 
 
 def place_content(stores: Stores, tables: Tables, content: Content, pending: Sequence[bytes]) -> Placed:
-    """A manifest for a received body: its blobs join what is known, or are kept.
+    """A manifest for a received body: its blobs join what is known, or are kept. A small one heals its like.
 
     Of the pending ids only the duplicates stay pending, abandoned, until their files are gone.
     """
     seal_id = stores.random(16)
     inline = None
     if content.inline is not None:
-        inline = stores.keys.seal(INLINE, seal_id, content.inline, stores.random(NONCE_BYTES))
+        inline = _sealed(stores, content.inline, seal_id)
+        for bad in tables.bodies.bad(content.identity):
+            tables.bodies.heal(bad.manifest, _sealed(stores, content.inline, bad.seal_id))
     manifest = tables.manifests.insert(size=content.size, identity=content.identity, seal_id=seal_id, inline=inline)
     duplicates: list[bytes] = []
     segments: list[tuple[int, int, int, int]] = []
@@ -61,6 +63,10 @@ def place_content(stores: Stores, tables: Tables, content: Content, pending: Seq
         tables.blobs.abandon(duplicates)
         tables.blobs.drop_pending([blob_id for blob_id in pending if blob_id not in duplicates])
     return Placed(manifest, tuple(duplicates))
+
+
+def _sealed(stores: Stores, body: bytes, seal_id: bytes) -> bytes:
+    return stores.keys.seal(INLINE, seal_id, body, stores.random(NONCE_BYTES))
 
 
 def _join_or_keep(

@@ -79,13 +79,16 @@ class Source:
         self._entered = True
 
     def _open_inline(self, leaf: ManifestRow, sealed: bytes) -> bytes:
+        reason = "an inline body has not the length of its row"
         try:
             plain = self._stores.keys.open(INLINE, leaf.seal_id, sealed)
+            if len(plain) == leaf.size:
+                return plain
         except WrongKey as error:
-            raise Damaged(str(error)) from error
-        if len(plain) != leaf.size:
-            raise Damaged("an inline body has not the length of its row")
-        return plain
+            reason = str(error)
+        _log.error("inline body damaged", manifest=leaf.number, reason=reason)
+        self._stores.catalog.write(lambda tables: tables.bodies.flag(leaf.number))
+        raise Damaged(reason)
 
     def _segment(self, inside: int, until: int) -> SegmentRow:
         """The segment that holds byte `inside` of the leaf."""

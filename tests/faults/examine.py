@@ -72,6 +72,7 @@ def recount(mine: Settings) -> Iterator[str]:
     path = mine.origin_data / "catalog.sqlite"
     with apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE) as catalog:
         yield from _manifests(catalog)
+        yield from _bodies(catalog)
         yield from _blobs(catalog, mine.origin_data / "blobs")
         if catalog.execute("PRAGMA integrity_check").fetchall() != [("ok",)]:
             yield "the catalog's own check fails"
@@ -93,6 +94,14 @@ def _manifests(catalog: apsw.Connection) -> Iterator[str]:
     for (number,) in catalog.execute("SELECT DISTINCT manifest FROM segments"):
         if number not in stored:
             yield f"segments of manifest {number}, which does not exist"
+
+
+def _bodies(catalog: apsw.Connection) -> Iterator[str]:
+    known = dict(catalog.execute("SELECT manifest, checksum FROM bodies WHERE flagged = 0").fetchall())
+    for number, inline in catalog.execute("SELECT number, inline FROM manifests WHERE inline IS NOT NULL"):
+        if known.pop(number, None) != blake3(inline).digest():
+            yield f"the body of manifest {number} is not what was stored"
+    yield from (f"a checksum of the body of manifest {number}, which does not exist" for number in known)
 
 
 def _blobs(catalog: apsw.Connection, folder: Path) -> Iterator[str]:

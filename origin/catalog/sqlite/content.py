@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from origin.catalog.rows import BlobRow, BlobState, ManifestRow, NewBlob, SegmentRow
+from origin.catalog.sqlite.bodies import checksum
 from origin.catalog.sqlite.sql import Table, pack, unpack
 
 _MANIFESTS = "SELECT number, refs, size, identity, seal_id, inline, parts, doomed_at, doomed_in FROM manifests "
@@ -56,13 +57,16 @@ class Manifests(Table):
         parts: Sequence[tuple[int, int]] = (),
         refs: int = 1,
     ) -> int:
-        return int(
+        number = int(
             self._value(
                 "INSERT INTO manifests (refs, size, identity, seal_id, inline, parts) VALUES (?, ?, ?, ?, ?, ?)"
                 " RETURNING number",
                 (refs, size, identity, seal_id, inline, pack(tuple(parts)) if parts else None),
             )
         )
+        if inline is not None:
+            self._run("INSERT INTO bodies (manifest, checksum) VALUES (?, ?)", (number, checksum(inline)))
+        return number
 
     def add_segments(self, number: int, segments: Sequence[tuple[int, int, int, int]]) -> None:
         self._connection.executemany(
@@ -126,6 +130,7 @@ class Manifests(Table):
 
     def remove(self, number: int) -> None:
         self._run("DELETE FROM manifests WHERE number = ?", (number,))
+        self._run("DELETE FROM bodies WHERE manifest = ?", (number,))
 
 
 class Blobs(Table):

@@ -7,9 +7,12 @@ column added later costs nothing but a meaning added later costs a rewrite.
 
 from __future__ import annotations
 
+from typing import Any
+
 import apsw
 
 from origin.catalog.contract import UnknownSchema
+from origin.catalog.sqlite.bodies import checksum
 
 STEPS: tuple[str, ...] = (
     """
@@ -137,7 +140,22 @@ STEPS: tuple[str, ...] = (
     """
     ALTER TABLE owners ADD COLUMN email TEXT NOT NULL DEFAULT '';
     """,
+    # A snapshot in a backup has x'' for every body; one that was restored without it is bad.
+    """
+    CREATE TABLE bodies (
+        manifest INTEGER PRIMARY KEY, checksum BLOB NOT NULL, flagged INTEGER NOT NULL DEFAULT 0,
+        healed INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+    INSERT INTO bodies (manifest, checksum, flagged)
+        SELECT number, checksum(inline), inline = x'' FROM manifests WHERE inline IS NOT NULL;
+    CREATE INDEX bodies_flagged ON bodies (manifest) WHERE flagged = 1;
+    CREATE INDEX bodies_healed ON bodies (manifest) WHERE healed = 1;
+    """,
 )
+
+
+def _checksum(*sealed: Any) -> bytes:
+    return checksum(sealed[0])
 
 
 def migrate(connection: apsw.Connection, now: float) -> None:
@@ -145,6 +163,7 @@ def migrate(connection: apsw.Connection, now: float) -> None:
     version = int(connection.pragma("user_version"))
     if version > len(STEPS):
         raise UnknownSchema(f"the catalog has schema {version}, this program knows {len(STEPS)}")
+    connection.create_scalar_function("checksum", _checksum, 1, deterministic=True)
     for number, step in enumerate(STEPS[version:], start=version + 1):
         with connection:
             connection.execute(step)

@@ -1,8 +1,8 @@
 """Snapshots of the catalog: a catalog file of its own, without the inline bodies, which come beside it.
 
 The rule of this file: a snapshot is one transaction of the running catalog, however long it takes, and is closed and
-synced before anybody is told. Bodies are left out because most of them are in an older backup already: a body never
-changes, and the number of its manifest is never used again.
+synced before anybody is told. Bodies are left out because most of them are in an older backup already: a body changes
+only where it is healed, and the number of its manifest is never used again.
 """
 
 from __future__ import annotations
@@ -14,13 +14,18 @@ from pathlib import Path
 
 import apsw
 
+from origin.catalog.bodies import BodyRow
 from origin.catalog.contract import CatalogError, Tables
+from origin.catalog.sqlite.bodies import bodies_since, checksum
 from origin.catalog.sqlite.tables import SqliteTables
 
+_PUT = "UPDATE manifests SET inline = ?1 WHERE number = ?2 AND inline = x''"
+_PUT_KNOWN = f"{_PUT} AND (SELECT checksum FROM bodies WHERE manifest = ?2) = ?3"  # noqa: S608  (constants)
+_FLAG = "UPDATE bodies SET flagged = (SELECT inline = x'' FROM manifests WHERE number = manifest)"
 _CREATE = re.compile(r"(CREATE (?:TABLE|UNIQUE INDEX|INDEX|TRIGGER) )")
 
 
-def take(source: Path, target: Path, after: int, body: Callable[[int, bytes], None]) -> None:
+def take(source: Path, target: Path, after: int, body: Callable[[BodyRow], None]) -> None:
     """Copy the catalog `source` to the new file `target`; see contract.Catalog.snapshot. Raises apsw.Error."""
     connection = apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
     try:
@@ -30,11 +35,8 @@ def take(source: Path, target: Path, after: int, body: Callable[[int, bytes], No
         connection.execute("PRAGMA copy.journal_mode = off; PRAGMA copy.synchronous = full")
         with connection:
             _copy(connection)
-            for number, inline in connection.execute(
-                "SELECT number, inline FROM main.manifests WHERE inline IS NOT NULL AND number > ? ORDER BY number",
-                (after,),
-            ):
-                body(number, inline)
+            for one in bodies_since(connection, after):
+                body(one)
     finally:
         connection.close()
 
@@ -80,16 +82,20 @@ def open_snapshot(path: Path) -> Iterator[Tables]:
 def fill(path: Path, bodies: Iterable[tuple[int, bytes]], log: bytes) -> int:
     """Make a snapshot's file a catalog again: put bodies back and give the feed's log a new name.
 
-    Bodies of manifests that are not there are left out. Returns how many are still missing. Raises CatalogError.
+    Bodies of manifests that are not there, or that are not what the snapshot had, are left out. Those that are still
+    missing are flagged; returns how many. Raises CatalogError.
     """
     try:
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
         try:
             with connection:
+                known = bool(connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'bodies'").fetchall())
+                put = _PUT_KNOWN if known else _PUT
                 for number, inline in bodies:
-                    connection.execute(
-                        "UPDATE manifests SET inline = ? WHERE number = ? AND inline = x''", (inline, number)
-                    )
+                    values = (inline, number, checksum(inline)) if known else (inline, number)
+                    connection.execute(put, values)
+                if known:
+                    connection.execute(_FLAG)
                 connection.execute("UPDATE meta SET value = ? WHERE name = 'log'", (log,))
             missing = connection.execute("SELECT count(*) FROM manifests WHERE inline = x''").fetchall()
             return int(str(missing[0][0]))

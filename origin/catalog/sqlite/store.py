@@ -19,6 +19,7 @@ from typing import TypeVar
 
 import apsw
 
+from origin.catalog.bodies import BodyRow
 from origin.catalog.contract import CatalogBroken, CatalogBusy, CatalogError, CatalogFull, CatalogReadOnly, Tables
 from origin.catalog.sqlite.schema import migrate
 from origin.catalog.sqlite.snapshot import take
@@ -138,7 +139,7 @@ class SqliteCatalog:
     def write(self, function: Callable[[Tables], T]) -> Future[T]:
         return self._writer.submit(function)
 
-    def snapshot(self, target: Path, after: int, body: Callable[[int, bytes], None]) -> None:
+    def snapshot(self, target: Path, after: int, body: Callable[[BodyRow], None]) -> None:
         try:
             take(self._path, target, after, body)
         except apsw.Error as error:

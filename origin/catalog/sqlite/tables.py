@@ -5,6 +5,7 @@ from __future__ import annotations
 import apsw
 
 from origin.catalog.sqlite.accounts import Backups, Quotas
+from origin.catalog.sqlite.bodies import Bodies
 from origin.catalog.sqlite.buckets import Buckets, Events
 from origin.catalog.sqlite.content import Blobs, Manifests
 from origin.catalog.sqlite.owners import Meta, Owners
@@ -22,6 +23,7 @@ class SqliteTables:
         self.buckets = Buckets(connection)
         self.versions = Versions(connection)
         self.manifests = Manifests(connection)
+        self.bodies = Bodies(connection)
         self.blobs = Blobs(connection)
         self.uploads = Uploads(connection)
         self.events = Events(connection)

@@ -61,7 +61,8 @@ _USAGE = """
 """
 _DAMAGED = """
     WITH bad (manifest) AS (
-        SELECT DISTINCT s.manifest FROM segments s JOIN blobs b ON b.number = s.blob WHERE b.flagged = 1 AND b.state < 2
+        SELECT s.manifest FROM segments s JOIN blobs b ON b.number = s.blob WHERE b.flagged = 1 AND b.state < 2
+        UNION SELECT manifest FROM bodies WHERE flagged = 1
     ), holders (manifest) AS (
         SELECT manifest FROM bad
         UNION SELECT m.number FROM manifests m, json_each(m.parts) e

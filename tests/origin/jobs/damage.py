@@ -1,8 +1,10 @@
-"""Ways in which files go bad."""
+"""Ways in which files and rows go bad."""
 
 from __future__ import annotations
 
 from pathlib import Path
+
+import apsw
 
 from conf.schema import Settings
 from tests.origin.storage.support import blob_files
@@ -26,3 +28,10 @@ def swap(settings: Settings) -> None:
     first, second = one.read_bytes(), two.read_bytes()
     one.write_bytes(second)
     two.write_bytes(first)
+
+
+def sql(settings: Settings, statement: str) -> None:
+    """What no code of ours does."""
+    connection = apsw.Connection(str(settings.origin_data / "catalog.sqlite"))
+    connection.execute(statement)
+    connection.close()

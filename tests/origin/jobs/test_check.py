@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import apsw
 import pytest
 
 from conf.schema import Settings
@@ -14,18 +13,11 @@ from origin.jobs.collect import collect_once
 from origin.service.model import Caller, CopyRequest, Expected
 from origin.service.multipart import CompletedPart, CreateUploadRequest
 from origin.service.service import Service
-from tests.origin.jobs.damage import cut
+from tests.origin.jobs.damage import cut, sql
 from tests.origin.storage.support import BUCKET, Clock, blob_files, get, put, stream
 
 SIZE = 100_000
 LATER = 10_000.0
-
-
-def sql(settings: Settings, statement: str) -> None:
-    """What no code of ours does."""
-    connection = apsw.Connection(str(settings.origin_data / "catalog.sqlite"))
-    connection.execute(statement)
-    connection.close()
 
 
 async def test_every_way_to_write_and_remove_leaves_exact_counts(service: Service, ada: Caller, clock: Clock) -> None:

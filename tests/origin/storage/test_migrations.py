@@ -6,6 +6,7 @@ from pathlib import Path
 
 import apsw
 import pytest
+from blake3 import blake3
 
 from origin.catalog.contract import Tables, UnknownSchema
 from origin.catalog.sqlite.schema import STEPS, migrate
@@ -68,6 +69,10 @@ def check_rows(known: Tables) -> None:
     assert known.upkeep.recount().exact
     assert known.upkeep.wrapped() == {"k": 1}
     assert known.backups.all() == []
+    assert [(one.manifest, one.checksum) for one in known.bodies.after(0, 9)] == [
+        (2, blake3(b"\x77").digest()),
+        (3, blake3(b"\x78").digest()),
+    ]
 
 
 def test_a_catalog_of_a_later_schema_is_refused(tmp_path: Path) -> None:
