@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from edge.render import boxes, colour, gain_map, hdr
+from edge.render import boxes, colour, gain_map, hdr, reel
 from edge.render.boxes import Coding
 from edge.render.containers import Bytes, gif_blocks, png_chunks
 from edge.render.errors import TooManyFrames, TooManyPixels
@@ -73,8 +73,9 @@ def read(kind: Kind, data: Bytes, limits: Limits) -> Facts:
 
 
 def _read(kind: Kind, data: Bytes) -> Facts:
-    image = load(kind, data)
-    frames = _frames(kind, data) or (int(field(image, "n-pages", 1)) if kind.name in ("gif", "webp") else 1)
+    rolled = reel.of(kind, data)
+    image = load(kind, rolled.data)
+    frames = _frames(kind, data) or len(rolled.shown)
     orientation = int(field(image, "orientation", 1))
     profile, coding = colour.profile_of(image), boxes.coding(data) if kind.name == "avif" else None
     if coding is not None and coding.primaries == _P3_PRIMARIES and not hdr.is_hdr(coding):
@@ -86,7 +87,7 @@ def _read(kind: Kind, data: Bytes) -> Facts:
         height=int(field(image, "page-height", image.height)),
         pages=frames,
         has_alpha=bool(image.hasalpha()),
-        orientation=orientation if 1 <= orientation <= 8 and frames == 1 and kind.name != "avif" else 1,
+        orientation=orientation if 1 <= orientation <= 8 and kind.name != "avif" else 1,
         profile=profile,
         coding=coding if hdr.is_hdr(coding) else None,
         bits=16 if image.format in ("ushort", "short") else 8 if image.format == "uchar" else 32,

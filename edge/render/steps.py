@@ -15,10 +15,10 @@ from typing import Any
 import pyvips
 
 from edge.policy.plan import RenderPlan
-from edge.render import canvas, colour, content, cost, facts, gain_map, hdr, kinds
+from edge.render import canvas, colour, content, cost, facts, gain_map, hdr, kinds, reel
 from edge.render.containers import Bytes
 from edge.render.encode import FORMATS, encode
-from edge.render.errors import ResultTooLarge, TooLarge, TooManyPixels
+from edge.render.errors import Damaged, ResultTooLarge, TooLarge, TooManyPixels
 from edge.render.facts import Limits
 from edge.render.work import Work
 
@@ -83,10 +83,15 @@ def open_frames(work: Work) -> None:
         options["scale"] = max(width / work.facts.width, height / work.facts.height)
     elif work.animated:
         options["n"] = -1
-    strip = kinds.load(work.kind, work.source, **options)
+    work.reel = reel.of(work.kind, work.source)
+    strip = kinds.load(work.kind, work.reel.data, **options)
     tall = strip.get("page-height") if "n" in options else strip.height
-    work.frames = [strip.crop(0, top, strip.width, tall) for top in range(0, strip.height, tall)]
-    work.timing = {name: strip.get(name) for name in ("delay", "loop") if strip.get_typeof(name) and "n" in options}
+    shown = work.reel.shown if "n" in options else (0,)
+    if strip.height < tall * (shown[-1] + 1):
+        raise Damaged("fewer frames than the file announces")
+    work.frames = [strip.crop(0, tall * number, strip.width, tall) for number in shown]
+    if "n" in options:
+        work.timing = {"delay": work.reel.delays, "loop": int(kinds.field(strip, "loop", 0))}
     if work.plan.keep_copyright:
         with contextlib.suppress(UnicodeError):  # a claim that is no text is none
             work.copyright = {name: _exif_text(strip.get(name)) for name in COPYRIGHT_FIELDS if strip.get_typeof(name)}
@@ -241,6 +246,8 @@ def encode_frames(work: Work) -> None:
     keep += ["icc"] if picture.get_typeof(colour.PROFILE_FIELD) else []
     keep += ["exif"] if work.copyright else []
     work.body = encode(picture, work.plan, keep, work.facts)
+    if work.animated and work.plan.format == "webp":
+        work.body = reel.timed(work.body, work.reel.delays)
 
 
 Step = Callable[[Work], None]

@@ -15,6 +15,7 @@ from edge.render.containers import Bytes
 from edge.render.encode import FORMATS
 from edge.render.facts import Facts, Limits
 from edge.render.kinds import Kind
+from edge.render.reel import Reel
 
 Image = Any
 """A pyvips.Image (pyvips carries no types)."""
@@ -32,6 +33,8 @@ class Work:
     """By magic bytes."""
     facts: Facts = field(init=False)
     """By the header."""
+    reel: Reel = field(init=False)
+    """The bytes that the frames are read from, which must stay alive as long as they are."""
     frames: list[Image] = field(default_factory=list)
     """The pictures: one, or all of an animation. As stored until `turn`, upright from there."""
     timing: dict[str, Any] = field(default_factory=dict)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from demo import pictures
 from demo.pictures import GifFrame
 from edge.render import facts, kinds, steps
 from edge.render.errors import TooManyFrames, TooManyPixels
-from tests.edge.render import oracle
+from tests.edge.render import gifs, oracle, webps
 from tests.edge.render.oracle import LIMITS, close, plan
 
 PALETTE = [(0, 0, 0), (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0)]
@@ -173,3 +175,67 @@ def test_the_demo_animation_shows_two_marbles_at_a_time() -> None:
     assert got.shape[0] == 12
     covered = (got[..., 3] > 128).mean(axis=(1, 2))
     assert close(covered, covered[0], 0.01)
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_an_invented_gif_is_shown_as_browsers_show_it(seed: int) -> None:
+    """All disposals, partial frames, local palettes, transparency, interlacing and times of 0 among them."""
+    width, height, palette, frames = gifs.invented(seed)
+    source = gifs.written(width, height, palette, frames)
+    body = steps.render(source, plan(width, height, "webp", animated=True, lossless=True), LIMITS)
+    assert np.array_equal(rgba(oracle.frames_of(body)), gifs.played(width, height, palette, frames))
+    assert oracle.times_of(body) == [10 * frame.delay for frame in frames]
+    again = steps.render(source, plan(width, height, "gif", animated=True), LIMITS)
+    assert oracle.times_of(again) == [10 * frame.delay for frame in frames]
+
+
+def test_what_no_frame_covers_is_transparent_and_a_cleared_area_too() -> None:
+    palette = np.array([(200, 0, 0), (0, 200, 0)])
+    frames = [
+        gifs.Frame(np.zeros((4, 4), np.uint8), left=2, top=2, disposal=2),
+        gifs.Frame(np.ones((2, 2), np.uint8), left=0, top=0),
+    ]
+    source = gifs.written(8, 8, palette, frames)
+    assert facts.read(kinds.recognise(source), source, LIMITS).has_alpha
+    got = rgba(oracle.frames_of(steps.render(source, plan(8, 8, "webp", animated=True, lossless=True), LIMITS)))
+    assert np.array_equal(got, gifs.played(8, 8, palette, frames))
+    still = oracle.pixels_of(steps.render(source, plan(8, 8, "png"), LIMITS))
+    assert close(rgba(still[None])[0], got[0], 1)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_an_invented_webp_is_shown_as_browsers_show_it(seed: int) -> None:
+    """Partial frames that blend or replace, clear or stay, with times of 0."""
+    width, height, frames = webps.invented(seed)
+    source = webps.written(width, height, frames, loop=seed % 3)
+    body = steps.render(source, plan(width, height, "webp", animated=True, lossless=True), LIMITS)
+    got, expected = (premultiplied(array) for array in (oracle.frames_of(body), webps.played(width, height, frames)))
+    assert close(got, expected, 6)
+    assert oracle.times_of(body) == [frame.delay for frame in frames]
+    assert oracle.field(body, "loop") == seed % 3
+
+
+def premultiplied(frames: np.ndarray) -> np.ndarray:
+    """Colours weighted by alpha, and alpha."""
+    if frames.shape[-1] == 3:
+        frames = np.concatenate([frames, np.full((*frames.shape[:3], 1), 255)], axis=3)
+    weighted: np.ndarray = np.concatenate([frames[..., :3] * (frames[..., 3:] / 255), frames[..., 3:]], axis=3)
+    return weighted
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("form", ["webp", "gif"])
+def test_every_orientation_of_an_animated_webp_comes_out_upright(orientation: int, form: str) -> None:
+    stored = [oracle.stored_for(oracle.quadrants(40, 24)[:, ::flip], orientation) for flip in (1, -1)]
+    solid = [np.concatenate([pixels, np.full((*pixels.shape[:2], 1), 255, np.uint8)], axis=2) for pixels in stored]
+    exif = b"II*\0" + struct.pack("<IHHHIII", 8, 1, 0x0112, 3, 1, orientation, 0)
+    tall, wide = stored[0].shape[:2]
+    frames = [webps.Frame(pixels) for pixels in solid]
+    source = webps.written(wide, tall, frames, more={b"EXIF": exif, b"ICCP": pictures.display_p3()})
+    for width, height in ((40, 24), (20, 12)):
+        got = oracle.frames_of(steps.render(source, plan(width, height, form, animated=True), LIMITS))
+        assert got.shape[:3] == (2, height, width)
+        for frame, colours in zip(
+            got, (pictures.QUADRANTS, [pictures.QUADRANTS[i] for i in (1, 0, 3, 2)]), strict=True
+        ):
+            assert close(oracle.centres(frame), [oracle.p3_as_srgb(colour) for colour in colours], 24)
