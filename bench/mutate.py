@@ -5,6 +5,7 @@ The rule of this file: a seed gives the same broken file for ever, so that every
 
 from __future__ import annotations
 
+import io
 import random
 from collections.abc import Callable, Iterator
 
@@ -12,6 +13,19 @@ from demo import pictures
 
 _SCENE = pictures.landscape(96, 128).copy_memory()
 _LABELLED = pictures.with_metadata(_SCENE, orientation=6, fields=pictures.GPS_FIELDS, profile=pictures.display_p3())
+
+
+def _packed(form: str, **options: int) -> bytes:
+    """The scene as pillow-heif and pillow-jxl-plugin write it."""
+    import pillow_heif
+    import pillow_jxl  # noqa: F401 - registers the writer
+    from PIL import Image
+
+    pillow_heif.register_heif_opener()
+    out = io.BytesIO()
+    Image.frombytes("RGB", (_SCENE.width, _SCENE.height), _SCENE.write_to_memory()).save(out, form, **options)
+    return out.getvalue()
+
 
 WHOLE: dict[str, Callable[[], bytes]] = {
     "jpeg": lambda: _LABELLED.jpegsave_buffer(Q=85, keep="all"),
@@ -23,6 +37,8 @@ WHOLE: dict[str, Callable[[], bytes]] = {
     "lossless webp": lambda: _SCENE.webpsave_buffer(lossless=True),
     "gif": lambda: pictures.animation(96),
     "avif": lambda: _LABELLED.heifsave_buffer(compression="av1", effort=0, keep="all"),
+    "heic": lambda: _packed("HEIF", quality=85),
+    "jpeg xl": lambda: _packed("JXL", quality=85),
     "tiff": lambda: _LABELLED.tiffsave_buffer(keep="all"),
     "svg": pictures.drawing,
 }

@@ -56,11 +56,13 @@ MEDIA_TYPES: Mapping[str, str] = MappingProxyType(
         "gif": "image/gif",
         "webp": "image/webp",
         "avif": "image/avif",
+        "heic": "image/heic",
+        "jxl": "image/jxl",
         "tiff": "image/tiff",
         "svg": "image/svg+xml",
     }
 )
-SOURCE_FORMATS: Final = ("jpeg", "png", "gif", "webp", "avif", "tiff")
+SOURCE_FORMATS: Final = ("jpeg", "png", "gif", "webp", "avif", "heic", "jxl", "tiff")
 _MODERN: Final = ("avif", "webp")  # in the order of our own preference where the client has none
 
 

@@ -37,6 +37,9 @@ RENDERABLE_TYPES: Final = frozenset(
         "image/gif",
         "image/webp",
         "image/avif",
+        "image/heic",
+        "image/heif",
+        "image/jxl",
         "image/tiff",
         "image/svg+xml",
     }
@@ -46,7 +49,11 @@ RENDERABLE_TYPES: Final = frozenset(
 _PLAIN: Final = frozenset({"gif", *PLACEHOLDERS})
 """Formats that can say nothing about their colours: sRGB is meant."""
 
-_RENDERABLE_FORMATS: Final = frozenset({"jpeg", "png", "gif", "webp", "avif", "tiff", "svg"})
+_RENDERABLE_FORMATS: Final = frozenset({"jpeg", "png", "gif", "webp", "avif", "heic", "jxl", "tiff", "svg"})
+
+
+_UNSEEN: Final = frozenset({"tiff", "heic", "jxl"})
+"""Formats that most browsers do not show: a rendering of one is of use however large."""
 
 
 class AssetFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +63,7 @@ class AssetFacts(msgspec.Struct, frozen=True, kw_only=True):
     content_type: str
     size: int
     format: str = ""
-    """By magic bytes: "jpeg", "png", "gif", "webp", "avif", "tiff", "svg"; empty is unknown."""
+    """By magic bytes: "jpeg", "png", "gif", "webp", "avif", "heic", "jxl", "tiff", "svg"; empty is unknown."""
     width: int = 0
     """In stored pixels, before orientation; of one frame."""
     height: int = 0
@@ -223,7 +230,7 @@ def decide(asset: AssetFacts, variant: Variant, accept: AcceptClass, site: Site,
         keep_profile=asset.has_profile and format not in _PLAIN and accept != OWN,
         keep_copyright=site.keep_copyright,
     )
-    return Rendering(plan, may_yield=variant.format == "auto" and not reshapes)
+    return Rendering(plan, may_yield=variant.format == "auto" and not reshapes and asset.format not in _UNSEEN)
 
 
 def degraded(asset: AssetFacts, variant: Variant, site: Site, reason: Detail) -> Stored | Refused:

@@ -43,6 +43,8 @@ class Detail(StrEnum):
     """What else there is to say (RFC 9211 §2.8); the sentence of each word is in DETAILS."""
 
     UNREADABLE = "pass-unreadable"
+    NEEDS_HEIC = "pass-needs-heic"
+    NEEDS_JXL = "pass-needs-jxl"
     DAMAGED = "pass-damaged"
     TOO_LARGE = "pass-too-large"
     TOO_MANY_PIXELS = "pass-too-many-pixels"
@@ -96,6 +98,8 @@ class DetailRow(NamedTuple):
 DETAILS: Mapping[Detail, DetailRow] = MappingProxyType(
     {
         Detail.UNREADABLE: DetailRow("the source is not a picture of a type that can be rendered", 415),
+        Detail.NEEDS_HEIC: DetailRow("HEIC can be read once the extra facet-edge[heic] is installed", 415),
+        Detail.NEEDS_JXL: DetailRow("JPEG XL can be read once the extra facet-edge[jxl] is installed", 415),
         Detail.DAMAGED: DetailRow("the source is a damaged or truncated picture", 422),
         Detail.TOO_LARGE: DetailRow("the source has more bytes than edge.max_source", 413),
         Detail.TOO_MANY_PIXELS: DetailRow("the source has more pixels than render.max_pixels", 413),

@@ -46,6 +46,8 @@ DECODE = {
     "gif": Price(30, 7),
     "webp": Price(22, 8),
     "avif": Price(45, 16),
+    "heic": Price(110, 16),
+    "jxl": Price(75, 30),
     "tiff": Price(4, 4),
     "svg": Price(0, 0),
 }

@@ -41,6 +41,18 @@ class Damaged(Unreadable):
     reason = Detail.DAMAGED
 
 
+class NeedsHeic(Unreadable):
+    """A HEIC, and the extra that reads it is not installed."""
+
+    reason = Detail.NEEDS_HEIC
+
+
+class NeedsJxl(Unreadable):
+    """A JPEG XL, and the extra that reads it is not installed."""
+
+    reason = Detail.NEEDS_JXL
+
+
 class TooLarge(RenderError):
     """Over a limit: bytes of memory needed, pixels or frames."""
 

@@ -64,20 +64,27 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 def read(kind: Kind, data: Bytes, limits: Limits) -> Facts:
     """The facts of a source. Raises Damaged where the header cannot be read, TooManyPixels, TooManyFrames."""
     with reading():
+        if kind.size is not None:
+            _check_pixels(*kind.size(data), 1, limits)
         facts = _read(kind, data)
     if facts.pages > limits.max_frames:
         raise TooManyFrames(f"{facts.pages} frames")
-    if kind.name != "svg" and facts.pixels > limits.max_pixels:
-        raise TooManyPixels(f"{facts.width} × {facts.height} × {facts.pages}")
+    if kind.name != "svg":
+        _check_pixels(facts.width, facts.height, facts.pages, limits)
     return facts
+
+
+def _check_pixels(width: int, height: int, pages: int, limits: Limits) -> None:
+    if width * height * pages > limits.max_pixels:
+        raise TooManyPixels(f"{width} × {height} × {pages}")
 
 
 def _read(kind: Kind, data: Bytes) -> Facts:
     rolled = reel.of(kind, data)
-    image = load(kind, rolled.data)
+    image = kind.header(data) if kind.header is not None else load(kind, rolled.data)
     frames = _frames(kind, data) or len(rolled.shown)
     orientation = int(field(image, "orientation", 1))
-    profile, coding = colour.profile_of(image), boxes.coding(data) if kind.name == "avif" else None
+    profile, coding = colour.profile_of(image), boxes.coding(data) if kind.name in ("avif", "heic") else None
     if coding is not None and coding.primaries == _P3_PRIMARIES and not hdr.is_hdr(coding):
         profile = colour.Profile.P3
     return Facts(

@@ -7,42 +7,66 @@ and libvips is never asked to guess.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pyvips
 
+from edge.render import extras
 from edge.render.containers import Bytes
 from edge.render.errors import Damaged, TooLarge, Unreadable
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One row of KINDS. magic is matched at the first byte; loader is a libvips operation that reads a source."""
+    """One row of KINDS. magic says whether the first bytes are of this kind; loader is a libvips operation that reads
+    a source, or a function of the bytes that gives an image."""
 
     name: str
     content_type: str
-    magic: re.Pattern[bytes]
-    loader: str
+    magic: Callable[[bytes], object]
+    loader: str | Callable[[Bytes], Any]
     paged: bool = False
     """Whether the loader takes `n`, the number of pages to read."""
+    header: Callable[[Bytes], Any] | None = None
+    """Gives an image whose header alone is true, for a kind whose loader decodes at once."""
+    size: Callable[[Bytes], tuple[int, int]] | None = None
+    """Width and height by the bytes alone, for a kind that has nothing better."""
 
 
 _SVG = rb"(?:\xef\xbb\xbf)?(?>\s+|<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^\[>]*(?:\[.*?\]\s*)?>)*+<svg[\s>]"
 """An svg element after nothing but white space, processing instructions, comments and a document type.
 Atomic and possessive, so that a file of a thousand comments is refused in linear time."""
 
+_STILL, _PACKAGES_OF_STILLS = {"avif": (b"avif",), "heic": (b"heic", b"heix", b"heim", b"heis")}, (b"mif1", b"miaf")
+
+
+def _is_brand(name: str, head: bytes) -> bool:
+    """Whether a file's type box (ISO/IEC 14496-12 §4.3) says that this is a still picture of a kind.
+
+    The major brand decides: an animation (avis, hevc, msf1) has no row, as libheif would show its first picture only.
+    """
+    if head[4:8] != b"ftyp":
+        return False
+    major, end = head[8:12], int.from_bytes(head[:4], "big")
+    if major in _PACKAGES_OF_STILLS:
+        return any(head[at : at + 4] in _STILL[name] for at in range(16, min(end, len(head)), 4))
+    return major in _STILL[name]
+
+
 KINDS = (
-    Kind("jpeg", "image/jpeg", re.compile(rb"\xff\xd8\xff"), "jpegload_source"),
-    Kind("png", "image/png", re.compile(rb"\x89PNG\r\n\x1a\n"), "pngload_source"),
-    Kind("gif", "image/gif", re.compile(rb"GIF8[79]a"), "gifload_source", paged=True),
-    Kind("webp", "image/webp", re.compile(rb"RIFF....WEBP", re.DOTALL), "webpload_source", paged=True),
-    # An animated AVIF (brand avis) has no row: libheif in the wheel would show its first picture only.
-    Kind("avif", "image/avif", re.compile(rb"....ftyp(?:avif|mif1.{4}(?:.{4})*?avif)", re.DOTALL), "heifload_source"),
-    Kind("tiff", "image/tiff", re.compile(rb"II\*\0|MM\0\*"), "tiffload_source", paged=True),
-    Kind("svg", "image/svg+xml", re.compile(_SVG, re.DOTALL), "svgload_source"),
+    Kind("jpeg", "image/jpeg", re.compile(rb"\xff\xd8\xff").match, "jpegload_source"),
+    Kind("png", "image/png", re.compile(rb"\x89PNG\r\n\x1a\n").match, "pngload_source"),
+    Kind("gif", "image/gif", re.compile(rb"GIF8[79]a").match, "gifload_source", paged=True),
+    Kind("webp", "image/webp", re.compile(rb"RIFF....WEBP", re.DOTALL).match, "webpload_source", paged=True),
+    Kind("avif", "image/avif", partial(_is_brand, "avif"), "heifload_source"),
+    Kind("heic", "image/heic", partial(_is_brand, "heic"), extras.heic, header=extras.heic_header),
+    Kind("jxl", "image/jxl", re.compile(rb"\xff\n|\0\0\0\x0cJXL \r\n\x87\n").match, extras.jxl, size=extras.jxl_size),
+    Kind("tiff", "image/tiff", re.compile(rb"II\*\0|MM\0\*").match, "tiffload_source", paged=True),
+    Kind("svg", "image/svg+xml", re.compile(_SVG, re.DOTALL).match, "svgload_source"),
 )
 
 SNIFFED = 4096
@@ -53,7 +77,7 @@ def recognise(data: Bytes) -> Kind:
     """The kind of these bytes. Raises Unreadable for all others."""
     head = bytes(data[:SNIFFED])
     for kind in KINDS:
-        if kind.magic.match(head):
+        if kind.magic(head):
             return kind
     raise Unreadable("no known picture by its first bytes")
 
@@ -81,8 +105,10 @@ def load(kind: Kind, data: Bytes, **options: Any) -> Any:
     """A lazy pyvips image over these bytes, which are not copied and must stay alive; read top to bottom, once.
 
     `fail_on=truncated` goes to the loader itself: libvips' thumbnail operations would not pass it on.
-    Raises pyvips.Error.
+    Raises pyvips.Error, and what edge.render.extras raises.
     """
+    if not isinstance(kind.loader, str):
+        return kind.loader(data)
     if kind.paged:
         options.setdefault("n", 1)
     load_source = getattr(pyvips.Image, kind.loader)

@@ -23,6 +23,13 @@ _PNG_PIECES = frozenset(
 _WEBP_PIECES = (b"VP8 ", b"VP8L", b"ALPH", b"ANIM", b"ANMF", b"ICCP")
 _VP8X_EXIF, _VP8X_XMP = 0x08, 0x04
 
+_JXL_BOXES = (b"JXL ", b"ftyp", b"jxll", b"jxlc", b"jxlp", b"jxli")
+"""ISO/IEC 18181-2 §9, without Exif, XML, JUMBF and Brotli boxes, and without the one that gives back the JPEG a
+file was made of, metadata and all."""
+
+_SAID_IN_EXIF = ("jpeg", "png", "webp")
+"""Kinds whose orientation goes with the metadata; it is written again by itself."""
+
 _GIF_APPLICATIONS = (b"NETSCAPE2.0", b"ANIMEXTS1.0", b"ICCRGBG1012")
 """Loop counts and colour profiles; an application extension with another name (XMP) goes."""
 
@@ -34,7 +41,7 @@ def strip(data: Bytes) -> bytes:
     if stripper is None:
         raise Unreadable(f"metadata cannot be taken out of {kind.content_type}")
     with kinds.reading():
-        orientation = _orientation(kind, data)
+        orientation = _orientation(kind, data) if kind.name in _SAID_IN_EXIF else 1
     return stripper(data, orientation)
 
 
@@ -105,8 +112,17 @@ def _gif(data: Bytes, _orientation: int) -> bytes:
     return b"".join(parts)
 
 
-def _avif(data: Bytes, _orientation: int) -> bytes:
-    """Its Exif and XMP are overwritten where they lie, so that nothing else moves; orientation is a box of its own."""
+def _jxl(data: Bytes, _orientation: int) -> bytes:
+    """Exif, XMP, their packed forms and provenance are boxes of their own; a bare codestream has none of them."""
+    if bytes(data[:2]) == b"\xff\n":
+        return bytes(data)
+    wanted = (box for box in boxes.boxes(data, 0, len(data)) if box.name in _JXL_BOXES)
+    return b"".join(bytes(data[box.start : box.end]) for box in wanted)
+
+
+def _heif(data: Bytes, _orientation: int) -> bytes:
+    """AVIF and HEIC: Exif and XMP are overwritten where they lie, so that nothing else moves; orientation is a box of
+    its own."""
     bare = bytearray(data)
     for start, end in boxes.metadata(data):
         nothing = _EMPTY_EXIF if end - start >= len(_EMPTY_EXIF) else b""
@@ -122,6 +138,8 @@ _STRIPPERS: dict[str, Callable[[Bytes, int], bytes]] = {
     "png": _png,
     "webp": _webp,
     "gif": _gif,
-    "avif": _avif,
+    "avif": _heif,
+    "heic": _heif,
+    "jxl": _jxl,
 }
 """A TIFF has no row: its tags point everywhere. It is given as it is stored, and no browser shows it."""
