@@ -11,6 +11,7 @@ KILLS ?= 1000
 CUTS ?= 10000
 CHANGES ?= 100000
 SECONDS ?= 0
+FUZZ ?= 3600
 PROGRAMS := nginx curl chromium gcc
 
 export PATH := $(PATH):/usr/sbin:/sbin
@@ -27,9 +28,9 @@ demo: $(VENV)/.run ## upload pictures, read their variants as four kinds of clie
 test: $(VENV)/.test programs check ## style, types, floors and all tests (ARGS: further pytest arguments)
 	@FACET_REQUIRE_PROGRAMS=$(REQUIRE_PROGRAMS) $(PY) -m pytest $(ARGS)
 
-soak: $(VENV)/.test ## faults at length: kills, power cuts, shared bodies, broken pictures (KILLS, CUTS, CHANGES, SECONDS); goes on where it was
+soak: $(VENV)/.test ## faults at length: kills, power cuts, shared bodies, broken pictures (KILLS, CUTS, CHANGES, SECONDS, FUZZ); goes on where it was
 	@$(PY) -m tests.faults.soak --kills $(KILLS) --cuts $(CUTS) --changes $(CHANGES) --seconds $(SECONDS)
-	@$(PY) -m bench.fuzz --seconds $(SECONDS) --first $$(date +%s) --keep build/findings
+	@$(PY) -m bench.fuzz --seconds $(FUZZ) --first $$(date +%s) --keep build/findings
 
 check: $(VENV)/.test ## style, types and floors only
 	@$(VENV)/bin/ruff check .
