@@ -69,12 +69,12 @@ def test_broken_bytes_end_in_a_picture_or_in_a_typed_error(form: str) -> None:
         b"\0" * 5000,
         b"BM" + b"\0" * 100,
         b"%PDF-1.7 ",
-        b"\0\0\0\x20ftypheic\0\0\0\0mif1heic" + b"\0" * 100,
+        b"\0\0\0\x18ftyphevc\0\0\0\0mif1heic" + b"\0" * 100,
         b"\0\0\0\x20ftypavis\0\0\0\0avismsf1" + b"\0" * 100,
         b"<!---->" * 2000,
         b"<!DOCTYPE" * 1000,
     ],
-    ids=["nothing", "text", "html", "zeros", "bmp", "pdf", "heic", "animated avif", "comments", "doctypes"],
+    ids=["nothing", "text", "html", "zeros", "bmp", "pdf", "moving heic", "animated avif", "comments", "doctypes"],
 )
 def test_what_is_no_picture_we_know_is_unreadable(lie: bytes) -> None:
     with pytest.raises(Unreadable) as caught:
@@ -83,7 +83,17 @@ def test_what_is_no_picture_we_know_is_unreadable(lie: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "magic", [b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"RIFF\0\0\0\0WEBP", b"II*\0", b"<svg "]
+    "magic",
+    [
+        b"\xff\xd8\xff\xe0",
+        b"\x89PNG\r\n\x1a\n",
+        b"GIF89a",
+        b"RIFF\0\0\0\0WEBP",
+        b"II*\0",
+        b"<svg ",
+        b"\xff\n",
+        b"\0\0\0\x10ftypheic\0\0\0\0",
+    ],
 )
 def test_magic_bytes_and_nothing_behind_them_are_damaged(magic: bytes) -> None:
     for body in (magic, magic + b"rubbish" * 50):
