@@ -28,6 +28,7 @@ from conf.values import Prefix as Prefix
 from conf.values import Seconds as Seconds
 from conf.values import Size as Size
 from conf.values import Upstream as Upstream
+from conf.website import Website
 
 
 class Log(Section):
@@ -295,6 +296,7 @@ class Settings(Section):
     edge: Edge = Edge()
     render: Render = Render()
     nginx: Nginx = Nginx()
+    website: Website = Website()
     sites: tuple[Site, ...] = Field(
         (), description="Named sites. The default media site serves /{bucket}/{key} on every other host."
     )

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from origin.catalog.contract import Tables
 from origin.catalog.rows import BucketRow
-from origin.service.access import authorise
+from origin.service.access import authorise, no_such_bucket
 from origin.service.model import Caller, Setting
 from origin.service.operations import operation
 from origin.service.stores import Stores
@@ -35,6 +35,13 @@ class Settings:
         """The document for a request that nobody has to be allowed to make; None also where there is no bucket."""
         row = await self._stores.read(lambda tables: tables.buckets.get(bucket))
         return None if row is None else row.settings.get(setting)
+
+    async def shown(self, bucket: str, setting: Setting) -> str | None:
+        """As `public`, but a bucket that does not exist is ServiceError NoSuchBucket."""
+        row = await self._stores.read(lambda tables: tables.buckets.get(bucket))
+        if row is None:
+            raise no_such_bucket(bucket)
+        return row.settings.get(setting)
 
     async def put(
         self,

@@ -17,7 +17,7 @@ from aiohttp.web import BaseRequest, StreamResponse
 from conf.logs import AccessLog, safe_target
 from conf.schema import Settings
 from origin.api.peer import LOOPBACK, Peer, TrustedProxies
-from origin.api.s3 import cors, errors, probes, reserved
+from origin.api.s3 import cors, errors, probes, reserved, webpages
 from origin.api.s3.authenticate import Claim, Identity, authenticate, hoisted
 from origin.api.s3.body import Body
 from origin.api.s3.call import XML_TYPE, Answer, Call
@@ -27,7 +27,8 @@ from origin.api.s3.headers import of_marker, of_object
 from origin.api.s3.hosts import Hosts
 from origin.api.s3.reply import Ids, send
 from origin.api.s3.router import Route, locate, route, split_target
-from origin.service.model import IsDeleteMarker, NotModified, ServiceError
+from origin.api.s3.webpages import Visit
+from origin.service.model import Caller, IsDeleteMarker, NotModified, ServiceError
 from origin.service.service import Service
 from wire import sigv2, sigv4
 from wire.canonical import first_values
@@ -108,6 +109,9 @@ class Endpoint:
         lines = [(_text(name), _text(value)) for name, value in request.raw_headers]
         headers = combine(lines)
         raw_path, raw_query = split_target(request.raw_path)
+        website = self._hosts.website(headers.get("host", ""))
+        if website is not None:
+            return await self._answer_website(exchange, website, raw_path, raw_query, headers)
         query = first_values(raw_query)
         if request.method == "OPTIONS":
             exchange.operation = "preflight"
@@ -139,6 +143,31 @@ class Endpoint:
         exchange.operation = found.operation.label
         exchange.cors = await cors.answered(self._service, found.bucket, request.method, headers)
         return await self._answer_operation(exchange, found, headers, identity, raw_path)
+
+    async def _answer_website(
+        self, exchange: Exchange, bucket: str, raw_path: str, raw_query: str, headers: Mapping[str, str]
+    ) -> Answer:
+        """The page that a website endpoint answers with. Nobody signs there, so everybody is anonymous."""
+        request, peer = exchange.request, self._peer(exchange.request, headers)
+        exchange.operation = "website"
+        if request.method == "OPTIONS":
+            return await cors.preflight(self._service, bucket, headers)
+        identity = Identity(Caller(address=peer.address, secure=peer.secure), "")
+        context = context_of(identity, headers, {}, self._clock())
+        exchange.identity = replace(identity, caller=replace(identity.caller, context=context))
+        exchange.cors = await cors.answered(self._service, bucket, request.method, headers)
+        visit = Visit(
+            service=self._service,
+            caller=exchange.identity.caller,
+            bucket=bucket,
+            method=request.method,
+            raw_path=raw_path,
+            raw_query=raw_query,
+            headers=headers,
+            ids=exchange.ids,
+        )
+        answer, exchange.error = await webpages.answer(visit)
+        return answer
 
     def _claim(
         self, method: str, raw_path: str, raw_query: str, lines: list[tuple[str, str]], bucket: str | None

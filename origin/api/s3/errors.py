@@ -42,6 +42,7 @@ STATUS: dict[str, int] = {
     "InvalidPartNumber": 416,
     "InvalidPartOrder": 400,
     "InvalidRange": 416,
+    "InvalidRedirectLocation": 400,
     "InvalidRequest": 400,
     "InvalidRetentionPeriod": 400,
     "InvalidStorageClass": 400,
@@ -110,6 +111,11 @@ _SPELLING = {
 }
 
 
+def spelled(detail: Mapping[str, str | int]) -> list[tuple[str, str | int]]:
+    """The details of an error by the names that S3 gives them."""
+    return [(_SPELLING.get(name, name), value) for name, value in detail.items()]
+
+
 def document(
     code: str, message: str, detail: Mapping[str, str | int], *, resource: str, request_id: str, host_id: str
 ) -> bytes:
@@ -119,7 +125,7 @@ def document(
         [
             ("Code", code),
             ("Message", message),
-            *((_SPELLING.get(name, name), value) for name, value in detail.items()),
+            *spelled(detail),
             ("Resource", resource),
             ("RequestId", request_id),
             ("HostId", host_id),

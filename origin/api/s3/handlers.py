@@ -25,6 +25,7 @@ from origin.api.s3 import (
     tagging,
     uploads,
     versioning,
+    website,
 )
 from origin.api.s3.call import Handler
 
@@ -49,6 +50,9 @@ HANDLERS: dict[str, Handler] = {
     "GetBucketCors": cors.get_cors,
     "PutBucketCors": cors.put_cors,
     "DeleteBucketCors": cors.delete_cors,
+    "GetBucketWebsite": website.get_website,
+    "PutBucketWebsite": website.put_website,
+    "DeleteBucketWebsite": website.delete_website,
     "GetBucketLogging": deliveries.get_logging,
     "PutBucketLogging": deliveries.put_logging,
     "GetBucketRequestPayment": switches.get_payment,

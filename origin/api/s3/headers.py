@@ -28,6 +28,7 @@ from wire.refusals import Refusal
 META_PREFIX = "x-amz-meta-"
 DEFAULT_TYPE = "binary/octet-stream"
 IDENTITY_HEADER = "x-facet-identity"
+REDIRECT = "x-amz-website-redirect-location"
 VERSION_HEADER = "x-amz-version-id"
 LOCK_MODE = "x-amz-object-lock-mode"
 LOCK_UNTIL = "x-amz-object-lock-retain-until-date"
@@ -90,13 +91,19 @@ def refuse_unsupported(headers: Mapping[str, str]) -> None:
 def kept(headers: Mapping[str, str]) -> dict[str, str]:
     """The headers that are stored with an object. `aws-chunked` is framing, not an encoding of the content.
 
-    Raises Refusal (InvalidArgument) for a value that no header can hold, as one from a query or a form may be.
+    Raises Refusal: InvalidArgument for a value that no header can hold, as one from a query or a form may be;
+    InvalidRedirectLocation.
     """
     found = {name: headers[name] for name in KEPT_HEADERS if headers.get(name)}
     encodings = [coding.strip() for coding in found.pop("content-encoding", "").split(",")]
     encoding = ",".join(coding for coding in encodings if coding and coding.lower() != "aws-chunked")
     if encoding:
         found["content-encoding"] = encoding
+    if not found.get(REDIRECT, "/").startswith(("/", "http://", "https://")):
+        raise Refusal(
+            "InvalidRedirectLocation",
+            "The website redirect location must have a prefix of 'http://' or 'https://' or '/'.",
+        )
     return {name: _text(name, value) for name, value in found.items()}
 
 

@@ -35,12 +35,14 @@ class Hosts:
 
     def __init__(self, settings: Settings) -> None:
         listen = host_name(split_address(settings.origin.listen)[0])
-        own = {"localhost", listen, *settings.origin.hosts, *settings.origin.domains}
+        own = {"localhost", listen, *settings.origin.hosts, *settings.origin.domains, *settings.website.domains}
         if settings.nginx.s3_host:
             own.add(settings.nginx.s3_host)
         self._own = frozenset(own)
         self._domains = tuple(sorted(settings.origin.domains, key=len, reverse=True))
         self._bucket_hosts = frozenset(settings.origin.bucket_hosts) - self._own
+        self._websites = tuple(sorted(settings.website.domains, key=len, reverse=True))
+        self._website_hosts = frozenset(settings.website.hosts) - self._own
 
     def bucket(self, header: str) -> str | None:
         """The bucket that a Host header names (virtual-host style), None for path style."""
@@ -52,6 +54,16 @@ class Hosts:
         for domain in self._domains:
             if name.endswith(f".{domain}"):
                 return name.removesuffix(f".{domain}")
+        return None
+
+    def website(self, header: str) -> str | None:
+        """The bucket whose website a Host header names, "" for a website domain itself, None for the S3 API."""
+        name = host_name(header)
+        if name in self._website_hosts:
+            return name
+        for domain in self._websites:
+            if name == domain or name.endswith(f".{domain}"):
+                return name.removesuffix(domain).removesuffix(".")
         return None
 
     def reserves(self, bucket: str) -> bool:

@@ -35,9 +35,6 @@ _NONE_LISTED: list[xml.Item] = [("IsTruncated", False)]
 
 PROBES: dict[str, Empty | Missing] = {
     "GetBucketNotificationConfiguration": Empty("NotificationConfiguration"),
-    "GetBucketWebsite": Missing(
-        "NoSuchWebsiteConfiguration", "The specified bucket does not have a website configuration"
-    ),
     "GetBucketReplication": Missing(
         "ReplicationConfigurationNotFoundError", "The replication configuration was not found"
     ),

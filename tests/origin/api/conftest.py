@@ -175,6 +175,8 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Origin]:
         ORIGIN_HOSTS="files.example.test",
         ORIGIN_DOMAINS="s3.example.test",
         ORIGIN_BUCKET_HOSTS="media.example.test",
+        WEBSITE_DOMAINS="s3-website.example.test",
+        WEBSITE_HOSTS="www.example.test",
     ) as one:
         yield one
 
