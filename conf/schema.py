@@ -13,6 +13,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from conf.encryption import Encryption
 from conf.section import Section
 from conf.site import Site as Site
 from conf.site import SiteKind as SiteKind
@@ -292,6 +293,7 @@ class Settings(Section):
     )
     log: Log = Log()
     origin: Origin = Origin()
+    encryption: Encryption = Encryption()
     blobs: Blobs = Blobs()
     edge: Edge = Edge()
     render: Render = Render()

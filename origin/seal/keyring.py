@@ -140,10 +140,22 @@ class StoreKeys:
         self._fingerprint = _derive(store_key, "fingerprint v1")
         self._identity = _derive(store_key, "identity v1")
         self._small = _derive(store_key, "small values v1")
+        self._named = _derive(store_key, "named keys v1")
+        self._customer = _derive(store_key, "customer keys v1")
 
-    def fingerprint(self) -> blake3:
-        """A running fingerprint of plaintext; `digest()` gives FINGERPRINT_BYTES."""
-        return blake3(key=self._fingerprint)
+    def fingerprint(self, realm: str = "") -> blake3:
+        """A running fingerprint of plaintext; `digest()` gives FINGERPRINT_BYTES. Realms have nothing in common."""
+        if not realm:
+            return blake3(key=self._fingerprint)
+        return blake3(key=blake3(realm.encode(), key=self._fingerprint).digest())
+
+    def named(self, name: str) -> bytes:
+        """The key of that name: KEY_BYTES, different for every name and every store."""
+        return bytes(blake3(name.encode(), key=self._named).digest())
+
+    def verifier(self, customer_key: bytes) -> str:
+        """What tells whether a customer's key is the same again, and nothing else about it; hexadecimal."""
+        return blake3(customer_key, key=self._customer).hexdigest()
 
     def identity(self, size: int) -> blake3:
         """A running identity of content of `size` bytes, to be fed the fingerprints of its segments in order."""

@@ -13,6 +13,7 @@ import msgspec
 
 from origin.catalog.rows import BucketRow, Described, NewVersion, OwnerRow, PartRow, UploadRow, VersionRow
 from origin.seal.keyring import NONCE_BYTES
+from origin.service.encryption import VERIFIER, shown
 from origin.service.model import Bucket, Expiration, ObjectInfo, Owner
 from origin.service.multipart import PartInfo, UploadInfo
 from origin.service.rules import expiration_of
@@ -89,7 +90,7 @@ def _info(
         etag=digests.etag,
         last_modified=row.created,
         content_type=row.described.content_type,
-        headers=row.described.headers,
+        headers={name: value for name, value in row.described.headers.items() if name != VERIFIER},
         metadata=row.described.metadata,
         owner=owner_of(owner),
         checksums=digests.checksums,
@@ -126,6 +127,7 @@ def upload_of(bucket: str, row: UploadRow, abort: Expiration | None = None) -> U
         checksum_algorithm=row.checksum_algorithm,
         checksum_type=row.checksum_type,
         abort=abort,
+        encryption=shown(row.described.headers),
     )
 
 

@@ -18,7 +18,8 @@ from blake3 import blake3
 from origin.blobs.contract import BlobWriter
 from origin.catalog.rows import NewBlob
 from origin.seal.frames import FRAME, KEY_BYTES, TAG, Sealer, frame_count, stored_length
-from origin.seal.keyring import NONCE_BYTES
+from origin.seal.keyring import FINGERPRINT_BYTES, NONCE_BYTES
+from origin.seal.vault import Vault
 from origin.service.digests import BodyDigests
 from origin.service.model import Expected, ServiceError
 from origin.service.steps import Step
@@ -38,7 +39,8 @@ assert PIECE % FRAME == 0
 class Content:
     """A body, received and checked: `inline` for the catalog, or durable `blobs` in order.
 
-    `lengths` are those of known duplicates' blobs, by id, where a transaction should not ask the store for them.
+    `vault` is its second seal, which an inline body still has to get. `lengths` are those of known duplicates' blobs,
+    by id, where a transaction should not ask the store for them.
     """
 
     size: int
@@ -48,17 +50,19 @@ class Content:
     inline: bytes | None
     blobs: tuple[NewBlob, ...] = ()
     lengths: Mapping[bytes, int | None] = field(default_factory=dict)
+    vault: Vault | None = None
 
 
 class _Segment:
     """One blob in the making. Its methods block and run in threads, one at a time."""
 
-    def __init__(self, stores: Stores, blob_id: bytes) -> None:
+    def __init__(self, stores: Stores, blob_id: bytes, vault: Vault | None) -> None:
         self._stores = stores
         self._id = blob_id
-        self._key = stores.random(KEY_BYTES) if stores.settings.origin.seal else None
+        self._vault = vault
+        self._key = stores.random(KEY_BYTES) if stores.settings.origin.seal or vault else None
         self._sealer = Sealer(blob_id, self._key)
-        self._fingerprint = stores.keys.fingerprint()
+        self._fingerprint = new_fingerprint(stores, vault)
         self._checksum = blake3()
         self._writer: BlobWriter | None = None
         self.size = 0
@@ -92,7 +96,10 @@ class _Segment:
         """The finished blob's row."""
         wrapped = None
         if self._key is not None:
-            wrapped = self._stores.ring.wrap(self._key, self._id, self._stores.random(NONCE_BYTES))
+            key = self._key
+            if self._vault is not None:
+                key = self._vault.seal(self._id, key, self._stores.random(NONCE_BYTES))
+            wrapped = self._stores.ring.wrap(key, self._id, self._stores.random(NONCE_BYTES))
         return NewBlob(
             id=self._id,
             fingerprint=self._fingerprint.digest(),
@@ -109,6 +116,20 @@ class _Segment:
             self._writer.close()
 
 
+def new_fingerprint(stores: Stores, vault: Vault | None) -> blake3:
+    """A running fingerprint within the vault's realm; under a customer's key a random one, which nothing equals."""
+    if vault is None:
+        return stores.keys.fingerprint()
+    if vault.realm is None:
+        return blake3(key=stores.random(FINGERPRINT_BYTES))
+    return stores.keys.fingerprint(vault.realm)
+
+
+def entity_tag(stores: Stores, md5: bytes, vault: Vault | None) -> str:
+    """The ETag of a body: its MD5, but a random one under a customer's key, since listings show it without the key."""
+    return stores.random(len(md5)).hex() if vault is not None and vault.realm is None else md5.hex()
+
+
 def identity(stores: Stores, size: int, fingerprints: Iterable[bytes]) -> bytes:
     """The content identity: a keyed hash over length and segment fingerprints, in order."""
     running = stores.keys.identity(size)
@@ -120,15 +141,16 @@ def identity(stores: Stores, size: int, fingerprints: Iterable[bytes]) -> bytes:
 class Ingest:
     """One body on its way in. Left without `adopted` having been called, it gives up what it made.
 
-    `limit` is the most bytes it takes.
+    `limit` is the most bytes it takes, `vault` the second seal that it gets.
     """
 
-    def __init__(self, stores: Stores, expected: Expected, limit: int) -> None:
+    def __init__(self, stores: Stores, expected: Expected, limit: int, vault: Vault | None = None) -> None:
         if expected.length is not None and expected.length > limit:
             raise _too_large(limit)
         self._stores = stores
         self._expected = expected
         self._limit = limit
+        self._vault = vault
         names = dict.fromkeys((*expected.algorithms, *expected.checksums))
         self._digests = BodyDigests(tuple(names), expected.sha256 is not None)
         self._size = 0
@@ -191,6 +213,7 @@ class Ingest:
             checksums=kept,
             identity=identity(stores, self._size, (blob.fingerprint for blob in blobs)),
             inline=None,
+            vault=self._vault,
             blobs=blobs,
             lengths=await self._lengths(blobs) if stores.blobs.distant else {},
         )
@@ -210,13 +233,14 @@ class Ingest:
         kept = self._digests.check(self._size, self._expected)
         self._stores.observe(Step.CHECK)
         self._stores.room(len(body))
-        fingerprint = self._stores.keys.fingerprint().update(body).digest()
+        fingerprint = new_fingerprint(self._stores, self._vault).update(body).digest()
         return Content(
             size=len(body),
             md5=self._digests.md5.digest(),
             checksums=kept,
             identity=identity(self._stores, len(body), (fingerprint,)),
             inline=body,
+            vault=self._vault,
         )
 
     async def _take(self, chunk: memoryview) -> None:
@@ -237,7 +261,7 @@ class Ingest:
         await self._worked()
         segment = self._segments[-1] if self._segments else None
         if segment is None or segment.size == SEGMENT:
-            segment = _Segment(self._stores, await self._blob_id())
+            segment = _Segment(self._stores, await self._blob_id(), self._vault)
             self._segments.append(segment)
         full = segment.size + self._filled == SEGMENT
         piece = memoryview(self._buffer)[: self._filled]

@@ -9,12 +9,15 @@ from itertools import pairwise
 
 from origin.catalog.contract import Tables
 from origin.catalog.rows import BucketRow, ManifestRow, PartRow, UploadRow
+from origin.seal.keyring import FINGERPRINT_BYTES
+from origin.seal.vault import Vault
 from origin.service.describe import Digests, digests_of
 from origin.service.digests import DEFAULT
-from origin.service.ingest import identity
+from origin.service.encryption import is_customers, vault_of
+from origin.service.ingest import identity, new_fingerprint
 from origin.service.model import ServiceError
 from origin.service.multipart import CompletedPart, Whole
-from origin.service.source import INLINE
+from origin.service.source import inline_body
 from origin.service.stores import Stores
 from wire import checksums
 
@@ -82,7 +85,7 @@ def join(
         upload=upload,
         size=size,
         parts=tuple((row.manifest, row.size) for row in rows),
-        identity=identity(stores, size, _fingerprints(stores, tables, rows)),
+        identity=_identity(stores, tables, upload, size, rows),
         digests=_joined_digests(upload, rows, digests),
     )
 
@@ -93,14 +96,22 @@ def _agrees(named: CompletedPart, known: Digests) -> bool:
     )
 
 
-def _fingerprints(stores: Stores, tables: Tables, rows: Sequence[PartRow]) -> Iterator[bytes]:
+def _identity(stores: Stores, tables: Tables, upload: UploadRow, size: int, rows: Sequence[PartRow]) -> bytes:
+    """What the content is known by; under a customer's key it is random."""
+    if is_customers(upload.described.headers):
+        return stores.random(FINGERPRINT_BYTES)
+    vault = vault_of(stores, upload.described.headers, None)
+    return identity(stores, size, _fingerprints(stores, tables, rows, vault))
+
+
+def _fingerprints(stores: Stores, tables: Tables, rows: Sequence[PartRow], vault: Vault | None) -> Iterator[bytes]:
     """The fingerprints of all segments, in order; a small part kept in the catalog is one segment."""
     for row in rows:
         manifest: ManifestRow | None = tables.manifests.get(row.manifest)
         assert manifest is not None
         if manifest.inline is not None:
-            body = stores.keys.open(INLINE, manifest.seal_id, manifest.inline)
-            yield stores.keys.fingerprint().update(body).digest()
+            body = inline_body(stores, manifest, manifest.inline, vault)
+            yield new_fingerprint(stores, vault).update(body).digest()
         else:
             yield from tables.manifests.fingerprints(row.manifest)
 

@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from origin.catalog.rows import UNLOCKED
 from origin.catalog.rows import Lock as Lock
+from origin.seal.vault import CustomerKey as CustomerKey
 
 
 class ServiceError(Exception):
@@ -202,6 +203,7 @@ KEPT_HEADERS = (
     "x-amz-website-redirect-location",
     "x-amz-server-side-encryption",
     "x-amz-server-side-encryption-aws-kms-key-id",
+    "x-amz-server-side-encryption-bucket-key-enabled",
 )
 
 
@@ -283,6 +285,7 @@ class PutRequest:
     lock: Lock = UNLOCKED
     expected: Expected = field(default_factory=Expected)
     conditions: WriteConditions = ANY_WRITE
+    customer: CustomerKey | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -302,11 +305,15 @@ class CopyRequest:
     metadata: Mapping[str, str] = field(default_factory=dict)
     acl: AclWish | None = None
     storage_class: str | None = None
-    """None keeps the source's."""
+    """None is STANDARD; neither it nor a lock is ever copied."""
     tags: Mapping[str, str] | None = None
-    """None keeps the source's. A lock is never copied."""
+    """None keeps the source's."""
     lock: Lock = UNLOCKED
     conditions: WriteConditions = ANY_WRITE
+    checksum_algorithm: str | None = None
+    """None keeps the source's."""
+    customer: CustomerKey | None = None
+    source_customer: CustomerKey | None = None
 
 
 @dataclass(frozen=True, slots=True)

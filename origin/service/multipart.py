@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from origin.catalog.rows import UNLOCKED, Lock
-from origin.service.model import AclWish, Expiration, Owner
+from origin.service.model import AclWish, CustomerKey, Expiration, Owner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +27,7 @@ class CreateUploadRequest:
     lock: Lock = UNLOCKED
     checksum_algorithm: str | None = None
     checksum_type: str | None = None
+    customer: CustomerKey | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,8 @@ class UploadInfo:
     checksum_type: str | None = None
     abort: Expiration | None = None
     """When the bucket's lifecycle aborts it, and the rule that does."""
+    encryption: Mapping[str, str] = field(default_factory=dict)
+    """The headers that say what the object will be encrypted with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +57,8 @@ class PartInfo:
     etag: str
     last_modified: float
     checksums: Mapping[str, str] = field(default_factory=dict)
+    encryption: Mapping[str, str] = field(default_factory=dict)
+    """As `UploadInfo.encryption`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
 from origin.catalog.contract import Tables
-from origin.catalog.rows import UNLOCKED, BucketRow, Described, Lock, NewVersion, OwnerRow, VersionRow
-from origin.service.access import authorise, authorise_tags, authorise_version, create_only, writer
+from origin.catalog.rows import UNLOCKED, Described
+from origin.service.access import authorise, authorise_tags, create_only, writer
 from origin.service.acl import wish_text
-from origin.service.describe import Digests, described, digests_of, new_info, seal_digests
+from origin.service.copying import copy
+from origin.service.describe import Digests, described, new_info
 from origin.service.digests import with_checksum
 from origin.service.duplicates import Duplicates
-from origin.service.encryption import carried
-from origin.service.ingest import Ingest
+from origin.service.encryption import encrypted, vault_of
+from origin.service.ingest import Ingest, entity_tag
 from origin.service.limits import check_key, check_metadata
 from origin.service.locks import bypasses, check_wanted, for_new
 from origin.service.model import (
@@ -23,9 +23,9 @@ from origin.service.model import (
     Caller,
     Copied,
     CopyRequest,
+    CustomerKey,
     DeleteConditions,
     Deletion,
-    IsDeleteMarker,
     ObjectInfo,
     PutRequest,
     ReadConditions,
@@ -37,18 +37,17 @@ from origin.service.placing import (
     Placed,
     Written,
     check_delete,
+    new_version,
     place_content,
     place_marker,
     place_version,
-    precondition_failed,
     remove_version,
 )
-from origin.service.reading import Reading, begin, find, judge, look, part_sizes
+from origin.service.reading import Reading, begin, look, opened, part_sizes
 from origin.service.steps import Step
 from origin.service.stores import Stores
 from origin.service.version_ids import Versioning, shown_id
-from origin.service.versions import named, naming, no_source
-from wire.conditions import Outcome
+from origin.service.versions import named, naming
 
 DELETE_MANY = 1000
 """The most keys of one DeleteObjects (AWS: 1,000)."""
@@ -85,14 +84,16 @@ class Objects:
                 "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock"
                 " parameters",
             )
+        about = replace(about, headers=encrypted(stores, bucket, about.headers, request.customer))
+        vault = vault_of(stores, about.headers, request.customer)
         expected = with_checksum(request.expected, None)
-        async with Ingest(stores, expected, stores.settings.origin.max_put) as ingest:
+        async with Ingest(stores, expected, stores.settings.origin.max_put, vault) as ingest:
             content = await ingest.receive(body)
-            digests = Digests(content.md5.hex(), content.checksums)
+            digests = Digests(entity_tag(stores, content.md5, vault), content.checksums)
 
             def transact(tables: Tables) -> tuple[Written, Placed]:
                 placed = place_content(stores, tables, content, ingest.pending)
-                version = _version(
+                version = new_version(
                     stores, bucket, writer(caller, bucket), key, about, placed.manifest, content.size, digests,
                     request.tags, request.lock,
                 )  # fmt: skip
@@ -117,11 +118,12 @@ class Objects:
         version_id: str | None = None,
         *,
         conditions: ReadConditions = ANY_READ,
+        customer: CustomerKey | None = None,
     ) -> ObjectInfo:
         """What a GET would answer, without bytes. Raises as `open` does."""
         head = operation("HeadObject")
         info, _, _ = await self._stores.reading(
-            lambda: look(self._stores, caller, head, bucket, key, version_id, conditions)
+            lambda: look(self._stores, caller, head, bucket, key, version_id, conditions, customer)
         )
         return info
 
@@ -135,6 +137,7 @@ class Objects:
         conditions: ReadConditions = ANY_READ,
         range: str | None = None,
         part: int | None = None,
+        customer: CustomerKey | None = None,
     ) -> Reading:
         """Begin a read: conditions and range are evaluated in the snapshot that yields the bytes.
 
@@ -144,27 +147,18 @@ class Objects:
         InvalidRange (detail `size`), InvalidPartNumber, NoSuchVersion, InternalError where the bytes are damaged.
         """
         get = operation("GetObject")
-        begun: list[Reading] = []
-
-        def work() -> Reading:
-            begun.append(begin(self._stores, caller, get, bucket, key, version_id, conditions, range, part))
-            return begun[0]
-
-        try:
-            return await self._stores.reading(work)
-        except asyncio.CancelledError:
-            # The thread has finished; what it opened belongs to nobody now, and the collector would wait for it.
-            for reading in begun:
-                await reading.aclose()
-            raise
+        return await opened(
+            self._stores,
+            lambda: begin(self._stores, caller, get, bucket, key, version_id, conditions, range, part, customer),
+        )
 
     async def attributes(
-        self, caller: Caller, bucket: str, key: str, version_id: str | None = None
+        self, caller: Caller, bucket: str, key: str, version_id: str | None = None, customer: CustomerKey | None = None
     ) -> tuple[ObjectInfo, tuple[int, ...]]:
         """What is known of an object, and the sizes of its parts. Raises as `open` does."""
         get = operation("GetObjectAttributes")
         info, _, manifest = await self._stores.reading(
-            lambda: look(self._stores, caller, get, bucket, key, version_id, ANY_READ)
+            lambda: look(self._stores, caller, get, bucket, key, version_id, ANY_READ, customer)
         )
         return info, () if manifest is None else part_sizes(info, manifest)
 
@@ -224,101 +218,11 @@ class Objects:
         return Deletion(key=target.key, version_id=target.version_id, marker=marker)
 
     async def copy(self, caller: Caller, request: CopyRequest) -> Copied:
-        """Make an object of another one's manifest; no byte moves.
-
-        Raises ServiceError: NoSuchBucket, NoSuchKey, AccessDenied, InvalidRequest (onto itself without a change, of
-        a delete marker, a lock where the bucket has none), InvalidArgument (a retention in the past),
-        PreconditionFailed.
-        """
-        stores = self._stores
-        key = check_key(request.key)
-        acl = wish_text(request.acl, Level.OBJECT)
-        check_metadata(stores.settings, request.metadata)
-        same = (request.source_bucket, request.source_key) == (request.bucket, request.key)
-        if same and not request.replace and request.storage_class is None and request.source_version is None:
-            raise ServiceError(
-                "InvalidRequest",
-                "This copy request is illegal because it is trying to copy an object to itself without changing the"
-                " object's metadata, storage class, website redirect location or encryption attributes.",
-            )
-
-        def transact(tables: Tables) -> tuple[Written, OwnerRow, Digests, tuple[bytes, str | None]]:
-            bucket = authorise(tables, caller, operation("CopyObject"), request.bucket, request.key)
-            row, source = _source_of_copy(stores, tables, caller, request)
-            assert source.manifest is not None
-            digests = digests_of(stores, source)
-            about = source.described
-            if request.replace:
-                about = described(request.content_type, request.headers, request.metadata, acl, about.storage_class)
-            about = described(
-                about.content_type,
-                carried(about.headers, request.headers),
-                about.metadata,
-                acl,
-                request.storage_class or about.storage_class,
-            )
-            check_wanted(caller, bucket, request.key, request.lock, stores.clock())
-            tables.manifests.acquire(source.manifest)
-            tags = source.tags if request.tags is None else request.tags
-            authorise_tags(caller, bucket, request.key, tags)
-            version = _version(
-                stores, bucket, writer(caller, bucket), key, about, source.manifest, source.size, digests, tags,
-                request.lock,
-            )  # fmt: skip
-            written = place_version(
-                stores, tables, bucket, version, request.conditions, create_only=create_only(caller)
-            )
-            return written, bucket.owner, digests, (source.identity, shown_id(row, source.version_id))
-
-        written, owner, digests, (content, source_version) = await stores.write(transact)
-        return Copied(new_info(written.bucket, owner, written.version, digests, content), source_version)
+        """Make an object of another one. Raises as `copying.copy`."""
+        return await copy(self._stores, self._duplicates, caller, request)
 
 
 def _described(stores: Stores, request: PutRequest, storage_class: str) -> Described:
     check_metadata(stores.settings, request.metadata)
     acl = wish_text(request.acl, Level.OBJECT)
     return described(request.content_type, request.headers, request.metadata, acl, storage_class)
-
-
-def _source_of_copy(
-    stores: Stores, tables: Tables, caller: Caller, request: CopyRequest
-) -> tuple[BucketRow, VersionRow]:
-    """What is copied, where the caller may read it and its conditions hold.
-
-    A copy has no 304: every condition that does not hold is PreconditionFailed
-    (https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html, x-amz-copy-source-if-…).
-    """
-    get = operation("GetObject")
-    reader = naming(replace(caller, expected_owner=request.source_expected_owner), request.source_version)
-    try:
-        row, source = find(tables, reader, get, request.source_bucket, request.source_key, request.source_version)
-    except IsDeleteMarker as error:
-        raise no_source(error) from error
-    if request.tags is None and source.tags:
-        authorise_version(reader, operation("GetObjectTagging"), row, request.source_key, source)
-    etag = digests_of(stores, source).etag
-    if judge(stores, etag, source, request.source_conditions) is not Outcome.PROCEED:
-        raise precondition_failed("x-amz-copy-source-if")
-    return row, source
-
-
-def _version(
-    stores: Stores, bucket: BucketRow, owner: OwnerRow, key: bytes, about: Described, manifest: int, size: int,
-    digests: Digests, tags: Mapping[str, str], lock: Lock,
-) -> NewVersion:  # fmt: skip
-    """A version of the key, to be placed; its list is still a wish."""
-    seal_id = stores.random(16)
-    return NewVersion(
-        bucket=bucket.number,
-        key=key,
-        version_id="",
-        owner=owner.id,
-        created=stores.clock(),
-        described=about,
-        manifest=manifest,
-        size=size,
-        seal_id=seal_id,
-        digests=seal_digests(stores, seal_id, digests),
-        tags=tags,
-        lock=lock,
-    )

@@ -10,11 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from origin.catalog.contract import Tables
-from origin.catalog.rows import BlobState, BucketRow, Described, NewBlob, NewVersion, VersionRow
+from origin.catalog.rows import BlobState, BucketRow, Described, Lock, NewBlob, NewVersion, OwnerRow, VersionRow
 from origin.seal.keyring import NONCE_BYTES
+from origin.seal.vault import Vault
 from origin.service.access import denied, no_such_bucket, no_such_key
-from origin.service.describe import digests_of
-from origin.service.encryption import encrypted
+from origin.service.describe import Digests, digests_of, seal_digests
 from origin.service.exposure import admit
 from origin.service.ingest import Content
 from origin.service.locks import check_removable
@@ -48,9 +48,9 @@ def place_content(stores: Stores, tables: Tables, content: Content, pending: Seq
     seal_id = stores.random(16)
     inline = None
     if content.inline is not None:
-        inline = _sealed(stores, content.inline, seal_id)
+        inline = _sealed(stores, content.inline, content.vault, seal_id)
         for bad in tables.bodies.bad(content.identity):
-            tables.bodies.heal(bad.manifest, _sealed(stores, content.inline, bad.seal_id))
+            tables.bodies.heal(bad.manifest, _sealed(stores, content.inline, content.vault, bad.seal_id))
     manifest = tables.manifests.insert(size=content.size, identity=content.identity, seal_id=seal_id, inline=inline)
     duplicates: list[bytes] = []
     segments: list[tuple[int, int, int, int]] = []
@@ -65,7 +65,9 @@ def place_content(stores: Stores, tables: Tables, content: Content, pending: Seq
     return Placed(manifest, tuple(duplicates))
 
 
-def _sealed(stores: Stores, body: bytes, seal_id: bytes) -> bytes:
+def _sealed(stores: Stores, body: bytes, vault: Vault | None, seal_id: bytes) -> bytes:
+    if vault is not None:
+        body = vault.seal(seal_id, body, stores.random(NONCE_BYTES))
     return stores.keys.seal(INLINE, seal_id, body, stores.random(NONCE_BYTES))
 
 
@@ -92,6 +94,28 @@ def _join_or_keep(
         tables.blobs.heal(known.number, fresh)
         tables.blobs.add_pending([known.id], ABANDONED, stores.clock())
     return known.number
+
+
+def new_version(
+    stores: Stores, bucket: BucketRow, owner: OwnerRow, key: bytes, about: Described, manifest: int, size: int,
+    digests: Digests, tags: Mapping[str, str], lock: Lock,
+) -> NewVersion:  # fmt: skip
+    """A version of the key, to be placed; its list is still a wish."""
+    seal_id = stores.random(16)
+    return NewVersion(
+        bucket=bucket.number,
+        key=key,
+        version_id="",
+        owner=owner.id,
+        created=stores.clock(),
+        described=about,
+        manifest=manifest,
+        size=size,
+        seal_id=seal_id,
+        digests=seal_digests(stores, seal_id, digests),
+        tags=tags,
+        lock=lock,
+    )
 
 
 def bucket_again(tables: Tables, bucket: BucketRow) -> BucketRow:
@@ -177,7 +201,7 @@ def place_version(
     """
     stores.room(0)
     bucket = bucket_again(tables, bucket)
-    version = encrypted(bucket, admit(tables, bucket, version))
+    version = admit(tables, bucket, version)
     latest = tables.versions.latest(bucket.number, version.key)
     check_conditions(stores, latest, version.key, conditions, create_only=create_only)
     before = tables.quotas.usage(bucket.number)

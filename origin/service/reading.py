@@ -8,7 +8,7 @@ short body.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
@@ -19,7 +19,8 @@ from origin.catalog.rows import BucketRow, ManifestRow, VersionRow
 from origin.seal.frames import Damaged
 from origin.service.access import authorise, authorise_version, reads_conditionally
 from origin.service.describe import read_info
-from origin.service.model import Caller, NotModified, ObjectInfo, ReadConditions, ServiceError
+from origin.service.encryption import check_customer, vault_of
+from origin.service.model import Caller, CustomerKey, NotModified, ObjectInfo, ReadConditions, ServiceError
 from origin.service.operations import Operation
 from origin.service.placing import precondition_failed
 from origin.service.source import Source
@@ -37,12 +38,14 @@ class Reading:
     """
 
     def __init__(
-        self, stores: Stores, token: object, info: ObjectInfo, source: Source, span: tuple[int, int] | None
-    ) -> None:
+        self, stores: Stores, token: object, info: ObjectInfo, version: VersionRow, source: Source,
+        span: tuple[int, int] | None,
+    ) -> None:  # fmt: skip
         self._stores = stores
         self._token = token
         self._source = source
         self.info = info
+        self.version = version
         self.start, self.end = span or (0, info.size)
         self.partial = span is not None
         # Blocks: Reading is made in a thread, so that the first piece comes with the same hop.
@@ -107,7 +110,7 @@ def find(
 
 def look(
     stores: Stores, caller: Caller, operation: Operation, bucket: str, key: str, version_id: str | None,
-    conditions: ReadConditions,
+    conditions: ReadConditions, customer: CustomerKey | None = None,
 ) -> tuple[ObjectInfo, VersionRow, ManifestRow | None]:  # fmt: skip
     """What a read would answer, from one snapshot; blocks. Raises NotModified, ServiceError."""
 
@@ -116,6 +119,7 @@ def look(
         return row, version, None if version.manifest is None else tables.manifests.get(version.manifest)
 
     row, version, manifest = stores.catalog.read(snapshot)
+    check_customer(stores, caller, version.described.headers, customer)
     conditional = caller.sees_identity and reads_conditionally(caller, row, key, version)
     info = replace(read_info(stores, row, version), conditional=conditional)
     outcome = judge(stores, info.etag, version, conditions)
@@ -143,23 +147,41 @@ def judge(stores: Stores, etag: str, version: VersionRow, conditions: ReadCondit
 def begin(
     stores: Stores, caller: Caller, operation: Operation, bucket: str, key: str, version_id: str | None,
     conditions: ReadConditions, range_field: str | None, part: int | None = None,
+    customer: CustomerKey | None = None,
 ) -> Reading:  # fmt: skip
     """A reading with its first piece opened; blocks. `part` reads one part. Raises NotModified, ServiceError."""
     token = stores.reads.begin()
     source: Source | None = None
     try:
-        info, _, manifest = look(stores, caller, operation, bucket, key, version_id, conditions)
+        info, version, manifest = look(stores, caller, operation, bucket, key, version_id, conditions, customer)
         if manifest is None or manifest.size != info.size:
             raise Damaged("the manifest has not the length of its version")
         span = _span(range_field, info.size) if part is None else part_span(info, manifest, part)
-        source = Source(stores, manifest)
-        return Reading(stores, token, info, source, span)
+        source = Source(stores, manifest, vault_of(stores, version.described.headers, customer))
+        return Reading(stores, token, info, version, source, span)
     except BaseException as error:
         if source is not None:
             source.close()
         stores.reads.end(token)
         if isinstance(error, Damaged):
             raise ServiceError("InternalError", "The object's bytes are damaged.", key=key) from error
+        raise
+
+
+async def opened(stores: Stores, work: Callable[[], Reading]) -> Reading:
+    """What `begin` gives, called by `work`, from a thread; nothing stays open where the task is cancelled meanwhile."""
+    begun: list[Reading] = []
+
+    def note() -> Reading:
+        begun.append(work())
+        return begun[0]
+
+    try:
+        return await stores.reading(note)
+    except asyncio.CancelledError:
+        # The thread has finished; what it opened belongs to nobody now, and the collector would wait for it.
+        for reading in begun:
+            await reading.aclose()
         raise
 
 

@@ -15,7 +15,8 @@ import structlog
 from origin.blobs.contract import BlobMissing, BlobReader
 from origin.catalog.rows import BlobRow, ManifestRow, SegmentRow
 from origin.seal.frames import FRAME, HEADER, Damaged, Opener, covering, stored_range
-from origin.seal.keyring import Wrapped, WrongKey
+from origin.seal.keyring import KEY_BYTES, Wrapped, WrongKey
+from origin.seal.vault import OVERHEAD, Vault
 from origin.service.stores import Stores
 
 PIECE = 1024 * 1024
@@ -28,11 +29,28 @@ INLINE = "inline body"
 _log = structlog.get_logger()
 
 
-class Source:
-    """Reads one manifest. Its methods block; one thread uses it at a time."""
+def inline_body(stores: Stores, leaf: ManifestRow, sealed: bytes, vault: Vault | None) -> bytes:
+    """The body that a manifest keeps in the catalog; one that is found damaged is flagged. Raises Damaged."""
+    reason = "an inline body has not the length of its row"
+    try:
+        plain = stores.keys.open(INLINE, leaf.seal_id, sealed)
+        if len(plain) == leaf.size + OVERHEAD and vault is not None:
+            plain = vault.open(leaf.seal_id, plain)
+        if len(plain) == leaf.size:
+            return plain
+    except WrongKey as error:
+        reason = str(error)
+    _log.error("inline body damaged", manifest=leaf.number, reason=reason)
+    stores.catalog.write(lambda tables: tables.bodies.flag(leaf.number))
+    raise Damaged(reason)
 
-    def __init__(self, stores: Stores, manifest: ManifestRow) -> None:
+
+class Source:
+    """Reads one manifest, whose second seal `vault` opens. Its methods block; one thread uses it at a time."""
+
+    def __init__(self, stores: Stores, manifest: ManifestRow, vault: Vault | None = None) -> None:
         self._stores = stores
+        self._vault = vault
         self._root = manifest
         self._starts = list(accumulate((size for _, size in manifest.parts), initial=0))
         self._leaf = manifest
@@ -51,7 +69,7 @@ class Source:
         segment = self._segment(inside, until)
         if self._blob is None or self._blob.row.id != segment.blob.id:
             self.close()
-            self._blob = _OpenBlob(self._stores, segment.blob)
+            self._blob = _OpenBlob(self._stores, segment.blob, self._vault)
         shift = segment.blob_offset - segment.offset
         return self._blob.read(inside + shift, min(until, segment.offset + segment.length) + shift)
 
@@ -75,20 +93,8 @@ class Source:
         self._window = []
         self._inline = None
         if self._leaf.inline is not None:
-            self._inline = self._open_inline(self._leaf, self._leaf.inline)
+            self._inline = inline_body(self._stores, self._leaf, self._leaf.inline, self._vault)
         self._entered = True
-
-    def _open_inline(self, leaf: ManifestRow, sealed: bytes) -> bytes:
-        reason = "an inline body has not the length of its row"
-        try:
-            plain = self._stores.keys.open(INLINE, leaf.seal_id, sealed)
-            if len(plain) == leaf.size:
-                return plain
-        except WrongKey as error:
-            reason = str(error)
-        _log.error("inline body damaged", manifest=leaf.number, reason=reason)
-        self._stores.catalog.write(lambda tables: tables.bodies.flag(leaf.number))
-        raise Damaged(reason)
 
     def _segment(self, inside: int, until: int) -> SegmentRow:
         """The segment that holds byte `inside` of the leaf."""
@@ -107,7 +113,7 @@ class Source:
 class _OpenBlob:
     """One blob, opened. A blob that is found damaged or missing is flagged, so that nothing joins it."""
 
-    def __init__(self, stores: Stores, row: BlobRow) -> None:
+    def __init__(self, stores: Stores, row: BlobRow, vault: Vault | None) -> None:
         self._stores = stores
         self.row = row
         self._reader: BlobReader | None = None
@@ -116,6 +122,8 @@ class _OpenBlob:
             data_key = None
             if row.wrapped is not None and row.key_id is not None:
                 data_key = stores.ring.unwrap(Wrapped(row.key_id, row.wrapped), row.id)
+                if len(data_key) > KEY_BYTES and vault is not None:
+                    data_key = vault.open(row.id, data_key)
             self._opener = Opener(row.id, data_key, row.size, self._reader.read(0, HEADER))
         except (Damaged, BlobMissing) as error:
             self.close()

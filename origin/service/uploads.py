@@ -25,13 +25,14 @@ from origin.service.describe import (
 )
 from origin.service.digests import DEFAULT, with_checksum
 from origin.service.duplicates import Duplicates
+from origin.service.encryption import check_part_key, encrypted, shown, vault_of
 from origin.service.exposure import check_wish
-from origin.service.ingest import Ingest
+from origin.service.ingest import Ingest, entity_tag
 from origin.service.joining import Joined, check_choice, check_whole, join
 from origin.service.limits import check_key, check_metadata
 from origin.service.listing import MOST, skip_scan
 from origin.service.locks import check_wanted
-from origin.service.model import ANY_WRITE, Caller, Expected, ObjectInfo, ServiceError, WriteConditions
+from origin.service.model import ANY_WRITE, Caller, CustomerKey, Expected, ObjectInfo, ServiceError, WriteConditions
 from origin.service.multipart import CompletedPart, CreateUploadRequest, PartInfo, UploadInfo, Whole
 from origin.service.operations import Level, operation
 from origin.service.pages import PartPage, UploadPage
@@ -73,13 +74,14 @@ class Uploads:
             authorise_tags(caller, bucket, request.key, request.tags)
             check_wanted(caller, bucket, request.key, request.lock, now)
             check_wish(bucket, acl)
+            headers = encrypted(stores, bucket, about.headers, request.customer)
             row = UploadRow(
                 id=upload_id,
                 bucket=bucket.number,
                 key=key,
                 owner=writer(caller, bucket),
                 created=now,
-                described=about,
+                described=replace(about, headers=headers),
                 checksum_algorithm=request.checksum_algorithm,
                 checksum_type=kind,
                 state=UploadState.OPEN,
@@ -103,6 +105,7 @@ class Uploads:
         number: int,
         expected: Expected,
         body: AsyncIterator[bytes | bytearray],
+        customer: CustomerKey | None = None,
     ) -> PartInfo:
         """Store part `number` (1 … 10,000), taking the place of an earlier one.
 
@@ -117,11 +120,14 @@ class Uploads:
                 value=number,
             )
         upload = await stores.read(lambda tables: _open_upload(tables, caller, "UploadPart", bucket, key, upload_id))
+        headers = upload.described.headers
+        check_part_key(stores, headers, customer)
+        vault = vault_of(stores, headers, customer)
         expected = _with_checksums(expected, upload)
-        async with Ingest(stores, expected, stores.settings.origin.max_put) as ingest:
+        async with Ingest(stores, expected, stores.settings.origin.max_put, vault) as ingest:
             content = await ingest.receive(body)
             seal_id = stores.random(16)
-            digests = Digests(content.md5.hex(), content.checksums)
+            digests = Digests(entity_tag(stores, content.md5, vault), content.checksums)
             sealed = seal_digests(stores, seal_id, digests, part=True)
             now = stores.clock()
 
@@ -150,7 +156,12 @@ class Uploads:
         self._duplicates.drop(duplicates)
         stores.observe(Step.ANSWER)
         return PartInfo(
-            number=number, size=content.size, etag=digests.etag, last_modified=now, checksums=digests.checksums
+            number=number,
+            size=content.size,
+            etag=digests.etag,
+            last_modified=now,
+            checksums=digests.checksums,
+            encryption=shown(headers),
         )
 
     async def list_parts(

@@ -16,7 +16,9 @@ async def get_object_attributes(call: Call) -> Answer:
     """What of an object the header x-amz-object-attributes asks for; the tag is without quotes here."""
     wanted = _wanted(call)
     marker, limit = _number(call, "x-amz-part-number-marker", 0), _number(call, "x-amz-max-parts", MAX_PAGE)
-    info, sizes = await call.service.objects.attributes(call.caller, call.bucket, call.key, call.query.get("versionId"))
+    info, sizes = await call.service.objects.attributes(
+        call.caller, call.bucket, call.key, call.query.get("versionId"), call.customer()
+    )
     checksums = checksum_items(info.checksums, info.checksum_type)
     values: dict[str, xml.Value] = {
         "ETag": info.etag,

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from conf.schema import Origin
 from origin.api.s3 import xml
 from origin.api.s3.body import Body
+from origin.api.s3.customer import OWN, customer_key
 from origin.api.s3.hosts import Hosts
-from origin.service.model import Caller
+from origin.service.model import Caller, CustomerKey
 from origin.service.operations import Operation
 from origin.service.reading import Reading
 from origin.service.service import Service
@@ -51,6 +52,11 @@ class Call:
                 ArgumentValue=value,
             )
         return int(value)
+
+    def customer(self, prefix: str = OWN) -> CustomerKey | None:
+        """The customer's key that the request carries, None without one. Raises Refusal as `customer_key` does."""
+        allowed = self.caller.secure or self.service.settings.encryption.sse_c_over_http
+        return customer_key(self.headers, allowed=allowed, prefix=prefix)
 
     def part_number(self) -> int | None:
         """The query's partNumber, None without one. Raises Refusal (InvalidArgument) if it is out of bounds."""

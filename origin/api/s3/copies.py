@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from origin.api.s3 import headers as fields
 from origin.api.s3 import xml
 from origin.api.s3.call import XML_TYPE, Answer, Call, Finished, Pending
+from origin.api.s3.customer import SOURCE, of_customer
 from origin.api.s3.grants import asked_acl
 from origin.api.s3.locks import asked_lock
 from origin.api.s3.router import decode
 from origin.api.s3.tagging import copied_tags
-from origin.api.s3.uploads import checksum_items, demand_part_number
+from origin.api.s3.uploads import asked_algorithm, checksum_items, demand_part_number
 from origin.service.model import Caller, CopyRequest, Expected, IsDeleteMarker, NotModified, ObjectInfo, ServiceError
 from origin.service.placing import precondition_failed
 from origin.service.reading import Reading
@@ -73,12 +74,17 @@ async def copy_object(call: Call) -> Answer:
         tags=copied_tags(call.headers),
         lock=asked_lock(call.headers),
         conditions=fields.write_conditions(call.headers),
+        checksum_algorithm=asked_algorithm(call.headers),
+        customer=call.customer(),
+        source_customer=call.customer(SOURCE),
     )
 
     async def copied() -> Finished:
         copy = await call.service.objects.copy(call.caller, request)
         headers = {**fields.of_write(copy.info), **_source_version(copy.source_version)}
-        return Finished(_result(copy.info), headers)
+        return Finished(
+            _result(copy.info), {**headers, **of_customer(request.customer), **fields.of_context(call.headers)}
+        )
 
     return Answer(200, XML_TYPE, Pending(copied()))
 
@@ -91,13 +97,14 @@ async def upload_part_copy(call: Call) -> Answer:
     source = parse_source(call.headers["x-amz-copy-source"])
     number = demand_part_number(call)
     span = _copied_range(call.headers.get("x-amz-copy-source-range"))
+    customer = call.customer()
     reading = await _open_source(call, source, span)
 
     async def copied() -> Finished:
         async with reading:
             part = await call.service.uploads.put_part(
                 call.caller, call.bucket, call.key, call.query["uploadId"], number, Expected(length=reading.length),
-                reading.chunks(),
+                reading.chunks(), customer,
             )  # fmt: skip
         element = xml.element(
             "CopyPartResult",
@@ -107,7 +114,7 @@ async def upload_part_copy(call: Call) -> Answer:
                 *checksum_items(part.checksums),
             ],
         )
-        return Finished(element)
+        return Finished(element, {**part.encryption, **of_customer(customer)})
 
     return Answer(200, {**XML_TYPE, **_source_version(reading.info.version_id)}, Pending(copied()))
 
@@ -122,6 +129,7 @@ async def _open_source(call: Call, source: Source, span: tuple[int, int] | None)
             source.version_id,
             conditions=fields.read_conditions(call.headers, CONDITION_PREFIX),
             range=None if span is None else f"bytes={span[0]}-{span[1]}",
+            customer=call.customer(SOURCE),
         )
     except NotModified as error:
         raise precondition_failed("x-amz-copy-source-if") from error

@@ -18,6 +18,7 @@ from origin.service.encryption import (
 from origin.service.model import Setting
 from wire.refusals import Refusal
 
+SSE_C = "SSE-C"
 MAX_BODY = 64 * 1024
 
 
@@ -26,8 +27,10 @@ async def get_encryption(call: Call) -> Answer:
     document = await call.service.bucket_settings.get(call.caller, call.operation.name, call.bucket, Setting.ENCRYPTION)
     chosen = default_encryption({} if document is None else {Setting.ENCRYPTION: document})
     applied: list[xml.Item] = [("SSEAlgorithm", chosen.algorithm), ("KMSMasterKeyID", chosen.key_id)]
+    blocked: list[xml.Item] = [("EncryptionType", SSE_C)]
     rule: list[xml.Item] = [
         ("ApplyServerSideEncryptionByDefault", applied), ("BucketKeyEnabled", chosen.bucket_key),
+        ("BlockedEncryptionTypes", blocked if chosen.blocks_customer_keys else None),
     ]  # fmt: skip
     return xml_answer("ServerSideEncryptionConfiguration", [("Rule", rule)])
 
@@ -46,9 +49,19 @@ async def put_encryption(call: Call) -> Answer:
         raise Refusal(
             "InvalidArgument", "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms"
         )
-    chosen = DefaultEncryption(algorithm, key_id, (rules[0].value("BucketKeyEnabled") or "").lower() == "true")
+    bucket_key = (rules[0].value("BucketKeyEnabled") or "").lower() == "true"
+    chosen = DefaultEncryption(algorithm, key_id, bucket_key, _blocks_customer_keys(rules[0]))
     await _put(call, msgspec.json.encode(chosen).decode())
     return Answer()
+
+
+def _blocks_customer_keys(rule: xml.Element) -> bool:
+    """Whether the rule refuses SSE-C to writes. Raises Refusal (MalformedXML)."""
+    blocked = rule.find("BlockedEncryptionTypes")
+    named = [] if blocked is None else [one.text.strip() for one in blocked.all("EncryptionType")]
+    if not set(named) <= {SSE_C, "NONE"}:
+        raise xml.malformed()
+    return SSE_C in named
 
 
 async def delete_encryption(call: Call) -> Answer:

@@ -6,11 +6,13 @@ server does not do is refused, since ignoring it would store an object other tha
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 from collections.abc import Mapping
 from urllib.parse import quote
 
-from origin.service.encryption import ALGORITHM_HEADER, KEY_HEADER, KMS, SSE_S3
+from origin.service.encryption import ALGORITHM_HEADER, BUCKET_KEY_HEADER, KEY_HEADER, KMS, SSE_S3, shown
 from origin.service.model import (
     KEPT_HEADERS,
     Caller,
@@ -44,10 +46,8 @@ STORAGE_CLASSES = frozenset(
     }
 )  # fmt: skip
 
-_UNSUPPORTED = re.compile(
-    r"x-amz-(?:copy-source-)?server-side-encryption-customer-.*"
-    r"|x-amz-write-offset-bytes"
-)
+CONTEXT_HEADER = f"{ALGORITHM_HEADER}-context"
+_UNSUPPORTED = frozenset({"x-amz-write-offset-bytes"})
 _OVERRIDES = {
     "response-content-type": "Content-Type",
     "response-content-language": "Content-Language",
@@ -76,16 +76,43 @@ def check_encryption(headers: Mapping[str, str]) -> None:
             "aws:kms",
             ArgumentName=ALGORITHM_HEADER,
         )
+    if headers.get(BUCKET_KEY_HEADER, "true").lower() not in ("true", "false"):
+        raise _not_valid(BUCKET_KEY_HEADER, headers[BUCKET_KEY_HEADER])
+    if CONTEXT_HEADER in headers and not _is_context(headers[CONTEXT_HEADER]):
+        raise _not_valid(CONTEXT_HEADER, headers[CONTEXT_HEADER])
+
+
+def _not_valid(name: str, value: str) -> Refusal:
+    return Refusal("InvalidArgument", f"The header '{name}' is not valid.", ArgumentName=name, ArgumentValue=value)
+
+
+def _is_context(value: str) -> bool:
+    """Whether that is an encryption context: base64 of a JSON object of strings."""
+    try:
+        document = json.loads(base64.b64decode(value, validate=True))
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(document, dict) and all(isinstance(one, str) for one in document.values())
 
 
 def refuse_unsupported(headers: Mapping[str, str]) -> None:
-    """Raise Refusal for a write that asks for customer keys (NotImplemented) or for encryption that does not exist."""
+    """Raise Refusal for a write that asks for what there is not, or for encryption that does not exist."""
     check_encryption(headers)
-    for name in headers:
-        if _UNSUPPORTED.fullmatch(name):
-            raise Refusal(
-                "NotImplemented", "A header you provided implies functionality that is not implemented.", Header=name
-            )
+    for name in _UNSUPPORTED & set(headers):
+        raise Refusal(
+            "NotImplemented", "A header you provided implies functionality that is not implemented.", Header=name
+        )
+
+
+def refuse_encryption(headers: Mapping[str, str]) -> None:
+    """Raise Refusal (InvalidArgument) for a header that chooses the encryption where nothing is to be chosen."""
+    if ALGORITHM_HEADER in headers:
+        raise Refusal(
+            "InvalidArgument",
+            f"{ALGORITHM_HEADER} header is not supported for this operation.",
+            ArgumentName=ALGORITHM_HEADER,
+            ArgumentValue=headers[ALGORITHM_HEADER],
+        )
 
 
 def kept(headers: Mapping[str, str]) -> dict[str, str]:
@@ -226,8 +253,12 @@ _SHOWN = {name: "-".join(word.capitalize() for word in name.split("-")) for name
 
 def of_write(info: ObjectInfo) -> dict[str, str]:
     """What the answer to any write says of the version it made."""
-    shown = {name: info.headers[name] for name in (ALGORITHM_HEADER, KEY_HEADER) if name in info.headers}
-    return of_version(info.version_id) | of_expiration(info.expiration) | shown
+    return of_version(info.version_id) | of_expiration(info.expiration) | shown(info.headers)
+
+
+def of_context(headers: Mapping[str, str]) -> dict[str, str]:
+    """The encryption context of a write, told back; nothing else is done with it."""
+    return {CONTEXT_HEADER: headers[CONTEXT_HEADER]} if CONTEXT_HEADER in headers else {}
 
 
 def of_version(version_id: str | None) -> dict[str, str]:

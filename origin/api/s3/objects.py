@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from origin.api.s3 import headers as fields
 from origin.api.s3.call import Answer, Call
+from origin.api.s3.customer import of_customer
 from origin.api.s3.grants import asked_acl
 from origin.api.s3.locks import asked_lock, asks_bypass
 from origin.api.s3.tagging import asked_tags
@@ -23,7 +24,7 @@ from wire.refusals import Refusal
 
 async def get_object(call: Call) -> Answer:
     """GetObject: 200, 206 for one satisfiable range or a part, 304; all hold for the bytes that are sent."""
-    shown = fields.overrides(call.query, signed=call.signed)
+    shown = _asked(call)
     reading = await _open(call)
     try:
         headers = {**_selected(call, reading), **shown}
@@ -35,7 +36,7 @@ async def get_object(call: Call) -> Answer:
 
 async def head_object(call: Call) -> Answer:
     """HeadObject: what GetObject would answer, without bytes."""
-    shown = fields.overrides(call.query, signed=call.signed)
+    shown = _asked(call)
     if "range" in call.headers or "partNumber" in call.query:
         reading = await _open(call)
         await reading.aclose()
@@ -43,9 +44,16 @@ async def head_object(call: Call) -> Answer:
         status = 206 if "Content-Range" in headers else 200
         return Answer(status, {**headers, "Content-Length": str(reading.length)})
     info = await call.service.objects.head(
-        call.caller, call.bucket, call.key, call.query.get("versionId"), conditions=fields.read_conditions(call.headers)
-    )
+        call.caller, call.bucket, call.key, call.query.get("versionId"),
+        conditions=fields.read_conditions(call.headers), customer=call.customer(),
+    )  # fmt: skip
     return Answer(200, {**_described(call, info), **shown, "Content-Length": str(info.size)})
+
+
+def _asked(call: Call) -> dict[str, str]:
+    """What the answer to a read has beside the object's headers. Raises Refusal."""
+    fields.refuse_encryption(call.headers)
+    return {**fields.overrides(call.query, signed=call.signed), **of_customer(call.customer())}
 
 
 async def put_object(call: Call) -> Answer:
@@ -53,7 +61,7 @@ async def put_object(call: Call) -> Answer:
     call.body.demand_length(min(call.settings.max_put, call.settings.max_object))
     request = put_request(call, call.key, call.headers, call.body.expected())
     info = await call.service.objects.put(call.caller, request, aiter(call.body))
-    return Answer(200, written(info))
+    return Answer(200, {**written(info), **of_customer(request.customer), **fields.of_context(call.headers)})
 
 
 def put_request(call: Call, key: str, headers: Mapping[str, str], expected: Expected) -> PutRequest:
@@ -71,6 +79,7 @@ def put_request(call: Call, key: str, headers: Mapping[str, str], expected: Expe
         lock=asked_lock(headers),
         expected=expected,
         conditions=fields.write_conditions(headers),
+        customer=replace(call, headers=headers).customer(),
     )
 
 
@@ -93,14 +102,15 @@ def written(info: ObjectInfo) -> dict[str, str]:
 
 async def _open(call: Call) -> Reading:
     """Open the object, leaving out a Range whose If-Range does not hold."""
-    conditions = fields.read_conditions(call.headers)
+    conditions, customer = fields.read_conditions(call.headers), call.customer()
     version = call.query.get("versionId")
     wanted, part = call.headers.get("range"), call.part_number()
     if wanted is not None and part is not None:
         raise Refusal("InvalidRequest", "Cannot specify both Range header and partNumber query parameter")
     reading = await call.service.objects.open(
-        call.caller, call.bucket, call.key, version, conditions=conditions, range=wanted, part=part
-    )
+        call.caller, call.bucket, call.key, version, conditions=conditions, range=wanted, part=part,
+        customer=customer,
+    )  # fmt: skip
     if_range = call.headers.get("if-range")
     info = reading.info
     if (
@@ -110,7 +120,9 @@ async def _open(call: Call) -> Reading:
         and not if_range_holds(if_range, fields.quoted(info.etag), int(info.last_modified))
     ):
         await reading.aclose()
-        return await call.service.objects.open(call.caller, call.bucket, call.key, version, conditions=conditions)
+        return await call.service.objects.open(
+            call.caller, call.bucket, call.key, version, conditions=conditions, customer=customer
+        )
     return reading
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from origin.api.s3 import headers as fields
 from origin.api.s3 import xml
 from origin.api.s3.call import MAX_PARTS, XML_TYPE, Answer, Call, Finished, Pending, xml_answer
+from origin.api.s3.customer import of_customer
 from origin.api.s3.grants import asked_acl, owner_items
 from origin.api.s3.listing import common_prefixes, speller
 from origin.api.s3.locks import asked_lock
@@ -27,6 +28,7 @@ async def create_upload(call: Call) -> Answer:
     """CreateMultipartUpload."""
     fields.refuse_unsupported(call.headers)
     algorithm, kind = _checksum_choice(call)
+    customer = call.customer()
     upload = await call.service.uploads.create(
         call.caller,
         CreateUploadRequest(
@@ -41,6 +43,7 @@ async def create_upload(call: Call) -> Answer:
             lock=asked_lock(call.headers),
             checksum_algorithm=algorithm,
             checksum_type=kind,
+            customer=customer,
         ),
     )
     answer = xml_answer(
@@ -48,19 +51,23 @@ async def create_upload(call: Call) -> Answer:
         [("Bucket", call.bucket), ("Key", call.key), ("UploadId", upload.upload_id)],
     )
     shown = {"x-amz-checksum-algorithm": upload.checksum_algorithm, "x-amz-checksum-type": upload.checksum_type}
-    headers = {name: value for name, value in shown.items() if value}
-    return Answer(200, {**answer.headers, **headers, **fields.of_abort(upload.abort)}, answer.body)
+    headers = {name: value for name, value in shown.items() if value} | fields.of_abort(upload.abort)
+    encryption = {**upload.encryption, **of_customer(customer), **fields.of_context(call.headers)}
+    return Answer(200, {**answer.headers, **headers, **encryption}, answer.body)
 
 
 async def upload_part(call: Call) -> Answer:
     """UploadPart. Its size is checked before the body is asked for."""
     fields.refuse_unsupported(call.headers)
-    number = demand_part_number(call)
+    fields.refuse_encryption(call.headers)
+    number, customer = demand_part_number(call), call.customer()
     call.body.demand_length(min(call.settings.max_put, call.settings.max_object))
     part = await call.service.uploads.put_part(
-        call.caller, call.bucket, call.key, call.query["uploadId"], number, call.body.expected(), aiter(call.body)
-    )
-    return Answer(200, {"ETag": fields.quoted(part.etag), **fields.of_checksums(_own_checksum(part.checksums))})
+        call.caller, call.bucket, call.key, call.query["uploadId"], number, call.body.expected(), aiter(call.body),
+        customer,
+    )  # fmt: skip
+    headers = {"ETag": fields.quoted(part.etag), **fields.of_checksums(_own_checksum(part.checksums))}
+    return Answer(200, {**headers, **part.encryption, **of_customer(customer)})
 
 
 def demand_part_number(call: Call) -> int:
@@ -178,17 +185,27 @@ async def list_uploads(call: Call) -> Answer:
     )
 
 
-def _checksum_choice(call: Call) -> tuple[str | None, str | None]:
-    """The checksum algorithm and type that an upload fixes. Raises Refusal (InvalidRequest)."""
-    name = call.headers.get("x-amz-checksum-algorithm")
-    kind = call.headers.get("x-amz-checksum-type")
+def asked_algorithm(headers: Mapping[str, str]) -> str | None:
+    """The checksum algorithm that x-amz-checksum-algorithm names. Raises Refusal (InvalidRequest)."""
+    name = headers.get("x-amz-checksum-algorithm")
     algorithm = for_name(name) if name else None
     if name and algorithm is None:
         raise Refusal("InvalidRequest", "Checksum algorithm provided is unsupported. Please try again with any of the "
                       f"valid types: [{', '.join(ALGORITHMS)}]")  # fmt: skip
-    if kind is not None and (kind not in CHECKSUM_TYPES or algorithm is None):
+    return algorithm.name if algorithm else None
+
+
+def _checksum_choice(call: Call) -> tuple[str | None, str | None]:
+    """The checksum algorithm and type that an upload fixes. Raises Refusal (InvalidRequest)."""
+    algorithm, kind = asked_algorithm(call.headers), call.headers.get("x-amz-checksum-type")
+    if kind is not None and kind not in CHECKSUM_TYPES:
         raise Refusal("InvalidRequest", "Value for x-amz-checksum-type header is invalid.")
-    return (algorithm.name if algorithm else None), kind
+    if kind is not None and algorithm is None:
+        raise Refusal(
+            "InvalidRequest",
+            "The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.",
+        )
+    return algorithm, kind
 
 
 def _whole(call: Call) -> Whole:

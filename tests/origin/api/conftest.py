@@ -169,7 +169,7 @@ def running(data: Path, **settings: str) -> Iterator[Origin]:
 
 @pytest.fixture(scope="session")
 def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Origin]:
-    """An origin with default settings and some names."""
+    """An origin with some names, KMS keys, and customers' keys over HTTP."""
     with running(
         tmp_path_factory.mktemp("origin") / "data",
         ORIGIN_HOSTS="files.example.test",
@@ -177,6 +177,8 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Origin]:
         ORIGIN_BUCKET_HOSTS="media.example.test",
         WEBSITE_DOMAINS="s3-website.example.test",
         WEBSITE_HOSTS="www.example.test",
+        ENCRYPTION_KMS_KEYS="my-key,other,b",
+        ENCRYPTION_SSE_C_OVER_HTTP="true",
     ) as one:
         yield one
 
