@@ -21,14 +21,36 @@ Signatures: version 4 (headers, presigned URLs, POST forms, signed and unsigned 
 (headers, presigned URLs, POST forms; `origin.sigv2 = false` turns it off). Keys with `//`, `+`, `%`, dots and any
 UTF-8 are kept as they are.
 
-Encryption: everything is sealed with the master key (docs/security.md). SSE-S3 and SSE-KMS are names that are kept and
-read back; keys of customers (SSE-C) are refused with `NotImplemented`.
+Encryption: everything is sealed with the master key (docs/security.md), which SSE-S3 names. SSE-KMS adds a seal under
+one of the keys that `encryption.kms_keys` names; any other id is `KMS.NotFoundException`. SSE-C adds one under the
+client's own key, which every request for the bytes must bring, over HTTPS. Reading with a wrong key is `AccessDenied`,
+without one, or with one that the object does not have, `InvalidRequest`.
 
 Storage classes are names: kept, returned, changed by lifecycle transitions; everything stays readable at once.
 
-For conformance suites: `accounts` in the settings makes owners with fixed ids, names, e-mail addresses and keys at
-each start, and `origin.lifecycle_day` makes a day of lifecycle rules last seconds; then objects also move to colder
-classes before 30 days and below 128 KiB, which AWS forbids.
+## Test profile
+
+What conformance suites need is set in a file and nowhere else:
+
+    [origin]
+    lifecycle_day = 10                   # a day of lifecycle rules lasts ten seconds; object lock ignores it
+
+    [encryption]
+    sse_c_over_http = true               # customers' keys over plain HTTP
+    kms_keys = ["testkey-1", "testkey-2"]
+
+    [[accounts]]                         # an owner with a fixed id and key; one table for each
+    name = "main"
+    id = "1111111111111111111111111111111111111111111111111111111111111111"
+    display = "Main"
+    email = "main@example.com"
+    access_key = "MAINACCESSKEY"
+    secret_key = "main-secret-key"
+
+With such days objects also move to colder classes before 30 days and below 128 KiB, which AWS forbids.
+
+`facet up --config FILE` makes these owners and keys at each start. Lists of accounts and keys may also come as
+`FACET_ACCOUNTS` (JSON) and `FACET_ENCRYPTION_KMS_KEYS`.
 
 This page is made from `origin/service/operations.py` by `make docs`.
 """

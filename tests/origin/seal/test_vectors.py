@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from origin.seal.frames import HEADER, Opener, Sealer, stored_length
 from origin.seal.keyring import KeyRing, StoreKeys, Wrapped
+from origin.seal.vault import CustomerKey, Vault
 
 PAGE = (Path(__file__).parents[3] / "docs" / "sealing.md").read_text()
 
@@ -73,6 +74,23 @@ def test_the_page_is_enough_to_open_a_blob(size: int) -> None:
         last = bytes([number == frames - 1])
         opened += cipher.decrypt(bytes(3) + number.to_bytes(8, "big") + last, frame, header)
     assert opened == plaintext(size)
+
+
+def test_second_seals_are_those_of_the_page() -> None:
+    keys, customer = StoreKeys(STORE), CustomerKey(bytes.fromhex(VECTORS["second_key_customer"]))
+    assert customer.vault().seal(BLOB, DATA, NONCE).hex() == VECTORS["sealed_by_customer"]
+    assert Vault(keys.named("one"), "one").seal(BLOB, DATA, NONCE).hex() == VECTORS["sealed_by_kms_key_one"]
+    assert keys.verifier(customer.key) == VECTORS["customer_key_kept"]
+    assert keys.fingerprint("one").update(b"facet").hexdigest() == VECTORS["fingerprint_of_facet_under_one"]
+
+
+def test_the_page_is_enough_to_open_a_second_seal() -> None:
+    kept = bytes.fromhex(VECTORS["sealed_by_kms_key_one"])
+    second = blake3(b"one", key=derive("facet 2026-11 named keys v1", STORE)).digest()
+    assert AESGCM(blake3(BLOB, key=second).digest()).decrypt(kept[:12], kept[12:], None) == DATA
+    kept = bytes.fromhex(VECTORS["sealed_by_customer"])
+    second = derive("facet 2026-11 customer key v1", bytes.fromhex(VECTORS["second_key_customer"]))
+    assert AESGCM(blake3(BLOB, key=second).digest()).decrypt(kept[:12], kept[12:], None) == DATA
 
 
 def test_an_empty_blob_is_that_of_the_page() -> None:

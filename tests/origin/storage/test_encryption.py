@@ -11,8 +11,9 @@ import pytest
 from conf.encryption import Encryption
 from conf.schema import Settings
 from origin.jobs.rewrap import rewrap
-from origin.service.model import Caller, CompletedPart, CopyRequest, CreateUploadRequest, CustomerKey, ServiceError
+from origin.service.model import Caller, CopyRequest, CustomerKey, ServiceError
 from origin.service.model import Expected as Expect
+from origin.service.multipart import CompletedPart, CreateUploadRequest
 from origin.service.service import Service
 from tests.origin.storage.support import BUCKET, blob_files, caller, get, put, settings, stream
 
