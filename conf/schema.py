@@ -153,6 +153,11 @@ class Edge(Section):
         100 * MIB,
         description="The largest source that is rendered, in bytes. Larger ones pass through as stored.",
     )
+    slice: Size = Field(
+        8 * MIB,
+        description="Sources of more than four times this many bytes that are not rendered are fetched and kept in "
+        "slices of this size, so that a seek into a video moves only what it needs; 0 fetches everything whole.",
+    )
     revalidate: Seconds = Field(
         300, description="How long a stored answer is used before the upstream is asked again, in seconds."
     )

@@ -13,16 +13,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from pathlib import Path
 
 from conf.schema import Settings
 from edge import reply
-from edge.cache.files import Damaged, GrowingReader
+from edge.cache.files import Damaged
 from edge.cache.subjects import asset_key
 from edge.documents import asks_plainly, folder, moved, not_here, redirect
 from edge.keeper import link
 from edge.keeper.answer import Answer
-from edge.keeper.client import Exchange, FillFailed, Growing, KeeperAway, KeeperClient, Relayed
+from edge.keeper.client import Exchange, FillFailed, KeeperAway, KeeperClient, Relayed
 from edge.keeper.flights import WaitedTooLong
 from edge.keeper.selection import Wish, select, stored_key
 from edge.message import Body, BodyBroken, Reply, Request, TooLong
@@ -33,6 +32,7 @@ from edge.policy.plan import Refused
 from edge.policy.reasons import CacheStatus, Detail
 from edge.policy.sites import Site, Sites
 from edge.policy.variant import BadParameter, Variant, parse
+from edge.sliced import Sliced, growing
 from edge.tiers import Tiers
 
 RETRY_AFTER = 1  # seconds, with a 503
@@ -106,12 +106,28 @@ class Journey:
             errand = self._errand(request, site, raw_path)
             if site.behaviour.transparent:
                 errand = replace(errand, passed=await self._passed(request, site))
-            found = await self._found(errand)
-            if site.documents is not None and found.answer.asset.status in NEGATIVE:
-                return await self._missing(errand, found)
-            return self.reply(errand, found)
+            return await self._replied(errand)
         except NoAnswer as early:
             return early.reply
+
+    async def _replied(self, errand: Errand) -> Reply:
+        """The reply to an errand. Raises NoAnswer."""
+        for _ in range(_ASKINGS):
+            found = await self._found(errand)
+            if errand.site.documents is not None and found.answer.asset.status in NEGATIVE:
+                return await self._missing(errand, found)
+            given = self.reply(errand, found)
+            try:
+                if isinstance(given.body, Sliced) and _is_read(errand) and errand.request.method != "HEAD":
+                    await given.body.begin(given.start)
+                return given
+            except FillFailed as failure:  # another version by now, perhaps: then there is another answer, too
+                failed = failure.failed
+            except (KeeperAway, WaitedTooLong):
+                break
+        else:
+            raise NoAnswer(self._not_filled(errand, failed))
+        raise NoAnswer(reply.refusal(errand.site, Detail.KEEPER_AWAY, retry_after=RETRY_AFTER))
 
     async def _found(self, errand: Errand) -> Found:
         """What answers an errand, from wherever it is."""
@@ -215,7 +231,7 @@ class Journey:
         held = self._tiers.recall(errand.key, errand.wish)
         if held is None or not self._tiers.usable(errand.site, held.answer.asset):
             return None
-        return Found(held.answer, hit(held.answer, self._clock()), held.body)
+        return Found(held.answer, hit(held.answer, self._clock()), held.body or self._sliced(held.answer))
 
     # look on disk
 
@@ -239,10 +255,17 @@ class Journey:
 
     async def _open(self, errand: Errand, answer: Answer) -> Body | None:
         """The stored body of an answer, which is remembered. Raises FileNotFoundError, Damaged."""
-        body = None if answer.body is None else await self._tiers.open(answer.body)
+        body = self._sliced(answer) if answer.body is None else await self._tiers.open(answer.body)
         if not errand.site.behaviour.transparent:
             self._tiers.remember(errand.key, errand.wish, answer)
         return body
+
+    def _sliced(self, answer: Answer) -> Body | None:
+        """The body of an answer that is kept in slices."""
+        asset = answer.asset
+        if asset.slices is None or answer.representation is not None:
+            return None
+        return Sliced(asset, asset.slices, tiers=self._tiers, keeper=self._keeper, wait=self._settings.edge.wait)
 
     # ask the keeper
 
@@ -277,15 +300,8 @@ class Journey:
         match head.location:
             case link.Relayed(length):
                 return Found(answer, outcome, Relayed(exchange, length), stored=False, once=head.once)
-            case link.Growing(path, offset, length):
-                try:
-                    return Found(
-                        answer, outcome, Growing(exchange, GrowingReader(Path(path), offset), length), once=head.once
-                    )
-                except FileNotFoundError:  # complete by now, and under its own name
-                    stored = await exchange.stored()
-                    exchange.close()
-                    return Found(answer, outcome, await self._tiers.open(stored), once=head.once)
+            case link.Growing() as where:
+                return Found(answer, outcome, await growing(exchange, where, self._tiers), once=head.once)
             case link.Committed():
                 exchange.close()
                 return Found(answer, outcome, await self._open(errand, answer), once=head.once)

@@ -125,6 +125,14 @@ class Tiers:
         self.memory.put(ref.key.encode(), data, len(data))
         return Held(data)
 
+    def find(self, key: str) -> Body | None:
+        """Whatever body is stored under a key on the disk: a slice, which is streamed."""
+        reader = self._bodies.find(key)
+        if reader is None:
+            return None
+        self._used.add(key)
+        return OnDisk(reader)
+
     # What the keeper is told.
 
     def count(self, site: Site, tier: Literal["memory", "disk"], answer: Answer) -> None:

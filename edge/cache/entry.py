@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import msgspec
 from blake3 import blake3
 
-VERSION = 2
+from edge.cache.slices import Slices
+
+VERSION = 3
 """Raised with every change of a record's meaning; older ones are then refetched, never migrated."""
 
 _ENVELOPE = struct.Struct("<BI")
@@ -59,7 +62,9 @@ class AssetRecord(msgspec.Struct, frozen=True, tag="asset", omit_defaults=True):
     source_id: str = ""
     """source_id() of the bytes; representations and choices hang on it."""
     source: BodyRef | None = None
-    """None for errors and for bodies too large to store."""
+    """None for errors, for bodies too large to store, and for those kept in slices."""
+    slices: Slices | None = None
+    """How the bytes are cut, where they are not kept as one body; each slice is stored when somebody reads it."""
     identity: str | None = None
     """The origin's content identity: the same for identical bytes anywhere."""
     etag: str | None = None
@@ -80,6 +85,20 @@ class AssetRecord(msgspec.Struct, frozen=True, tag="asset", omit_defaults=True):
     """The reason why stored bytes stand in for renderings, a word of edge.policy.reasons."""
     groups: tuple[str, ...] = ()
     """The cache groups it belongs to (RFC 9875)."""
+
+    @property
+    def length(self) -> int | None:
+        """Bytes of the source, where any of it is or will be stored."""
+        if self.slices is not None:
+            return self.slices.length
+        return None if self.source is None else self.source.length
+
+    def body_keys(self) -> Iterator[str]:
+        """The keys of the bodies that hold the source."""
+        if self.source is not None:
+            yield self.source.key
+        if self.slices is not None:
+            yield from (slice_key(self.source_id, number) for number in range(len(self.slices)))
 
 
 class VaryRecord(msgspec.Struct, frozen=True, tag="vary", omit_defaults=True):
@@ -171,6 +190,11 @@ def source_id(identity: str | None, asset: bytes, validator: str) -> str:
 def source_key(source: str) -> str:
     """The body key of a source's stored bytes."""
     return name_hash("source", source)
+
+
+def slice_key(source: str, number: int) -> str:
+    """The body key of one slice of a source."""
+    return name_hash("slice", source, str(number))
 
 
 def rendering_key(source: str, plan: str) -> str:

@@ -331,19 +331,25 @@ class BodyStore:
     def open(self, ref: BodyRef) -> BodyReader | None:
         """The body, if its file is there and holds exactly that; None otherwise.
 
-        A file that is not a sound body is removed. Another sound body of the same key (a rendering that was made
-        again, better) stays.
+        Another sound body of the same key (a rendering that was made again, better) stays.
         """
-        path = body_path(self._folder, ref.key)
+        reader = self.find(ref.key)
+        if reader is None or reader.ref == ref:
+            return reader
+        reader.close()
+        return None
+
+    def find(self, key: str) -> BodyReader | None:
+        """Whatever body is stored under a key. A file that is not a sound body is removed."""
+        path = body_path(self._folder, key)
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         except OSError:
             return None
-        found = describe(descriptor, ref.key)
-        if found is None:
-            self.discard(ref.key)
-        elif found[0] == ref:
-            return BodyReader(self, path, descriptor, found[1], ref)
+        found = describe(descriptor, key)
+        if found is not None:
+            return BodyReader(self, path, descriptor, found[1], found[0])
+        self.discard(key)
         os.close(descriptor)
         return None
 

@@ -173,9 +173,9 @@ class RecordStore:
         """Store a record in place of the asset's last one; a source that only that one named is dropped."""
         before = self.get_asset(record.key)
         self._put(_asset_row(record.key), encode(record))
-        old = before.source if before is not None else None
-        if old is not None and (record.source is None or record.source.key != old.key):
-            self._drop(old.key)
+        if before is not None and _bytes_of(before) != _bytes_of(record):
+            for body in before.body_keys():
+                self._drop(body)
 
     def discard_asset(self, key: bytes) -> None:
         """Forget an asset, its source and what was made of it.
@@ -186,8 +186,8 @@ class RecordStore:
         record = self.get_asset(key)
         self._delete(_asset_row(key))
         if record is not None:
-            if record.source is not None:
-                self._drop(record.source.key)
+            for body in record.body_keys():
+                self._drop(body)
             self.discard_source(record.source_id)
 
     def get_vary(self, key: bytes) -> tuple[str, ...]:
@@ -248,7 +248,7 @@ class RecordStore:
 
     def body_keys(self) -> set[str]:
         """The keys of all bodies that records name: at start, any other body is an orphan."""
-        keys = {record.source.key for record in self.assets() if record.source is not None}
+        keys = {body for record in self.assets() for body in record.body_keys()}
         keys.update(record.body.key for _, record in self._walk(Representation, b"r"))
         return keys
 
@@ -295,8 +295,9 @@ class RecordStore:
             for row, _ in oldest:
                 self._cache.delete(row)
         for _, stored in oldest:
-            if (asset := decode(AssetRecord, stored)) is not None and asset.source is not None:
-                self._drop(asset.source.key)
+            if (asset := decode(AssetRecord, stored)) is not None:
+                for body in asset.body_keys():
+                    self._drop(body)
             elif (representation := decode(Representation, stored)) is not None:
                 self._drop(representation.body.key)
 
@@ -338,3 +339,8 @@ def _after(prefix: bytes) -> bytes:
     """The least key that is greater than all that start with `prefix` (which is not all 0xFF)."""
     stem = prefix.rstrip(b"\xff")
     return stem[:-1] + bytes([stem[-1] + 1])
+
+
+def _bytes_of(record: AssetRecord) -> object:
+    """What differs where two records name different bodies."""
+    return record.source.key if record.source is not None else (record.slices, record.source_id)

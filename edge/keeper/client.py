@@ -10,7 +10,7 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias
 
 import msgspec
 import structlog
@@ -29,7 +29,8 @@ _ASKINGS = 3  # how often a request is asked at most: one that kills keepers mus
 _BACKOFF = (0.05, 0.1, 0.2, 0.5, 1.0)  # seconds between attempts to reach it
 _READ = 256 * 1024  # bytes of a growing file that are read at once
 
-Message = TypeVar("Message", bound=link.Request)
+Opening: TypeAlias = link.Head | link.Opened | link.Done
+"""What an exchange begins with."""
 log = structlog.get_logger()
 
 
@@ -52,7 +53,7 @@ class Exchange:
         self.number = number
         self._connection = connection
         loop = asyncio.get_running_loop()
-        self.opened: asyncio.Future[link.Head | link.Done] = loop.create_future()
+        self.opened: asyncio.Future[Opening] = loop.create_future()
         self.opened.add_done_callback(lambda future: future.cancelled() or future.exception())
         self._moved = asyncio.Event()
         self._blocks: list[bytes] = []
@@ -64,7 +65,7 @@ class Exchange:
     def receive(self, message: link.Response) -> None:
         """The next message of the keeper."""
         match message:
-            case link.Head():
+            case link.Head() | link.Opened():
                 self.opened.set_result(message)
             case link.Progress():
                 self._length = message.length
@@ -271,6 +272,21 @@ class KeeperClient:
         assert isinstance(opened, link.Head), "a fill begins with its head"
         return opened, exchange
 
+    async def slice(
+        self, site: str, key: bytes, source_id: str, number: int, wait: float
+    ) -> tuple[link.Growing | BodyRef, Exchange]:
+        """Where a slice grows or is, and the exchange that tells of its growth: close it. Raises as `fill`."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + wait
+        exchange, opened = await self._ask(
+            lambda asked: link.Slice(asked, site, key, source_id, number, deadline - loop.time()), deadline
+        )
+        if isinstance(opened, link.Opened):
+            return opened.growing, exchange
+        assert isinstance(opened, link.Done), "a slice has no head"
+        assert opened.stored is not None, "a slice that is there has a body"
+        return opened.stored, exchange
+
     async def purge(self, site: str, path: str, wait: float) -> None:
         """Purge a path with all that was made of it; in force and durable on return. Raises as `fill`."""
         deadline = asyncio.get_running_loop().time() + wait
@@ -282,9 +298,7 @@ class KeeperClient:
         if self._connection is not None:
             self._connection.send(report)
 
-    async def _ask(
-        self, question: Callable[[int], link.Request], deadline: float
-    ) -> tuple[Exchange, link.Head | link.Done]:
+    async def _ask(self, question: Callable[[int], link.Request], deadline: float) -> tuple[Exchange, Opening]:
         """Ask, and ask again if the keeper dies before it has begun to answer and is back in time."""
         for _ in range(_ASKINGS):
             connection = await self._reach(deadline)

@@ -23,6 +23,7 @@ from edge.cache.entry import AssetRecord, source_id, source_key
 from edge.cache.epochs import Epochs
 from edge.cache.files import BODY_OFFSET, BodyStore, BodyWriter, NoSpace, WrongLength
 from edge.cache.records import RecordStore
+from edge.cache.slices import Slices
 from edge.cache.subjects import asset_key, purge_subject
 from edge.keeper.flights import Flights, StreamFlight
 from edge.keeper.metrics import Metrics
@@ -34,8 +35,10 @@ from edge.keeper.upstreams import Upstreams
 from edge.policy.demand import NONE, Demand
 from edge.policy.freshness import Lifetimes
 from edge.policy.hygiene import once_headers
+from edge.policy.plan import AssetFacts, renderable
 from edge.policy.reasons import Detail, Forward
 from edge.policy.sites import Site
+from edge.policy.slicing import is_sliced
 from edge.policy.sniff import LOOKED_AT, by_content, worth_a_look
 from edge.policy.storing import not_storable
 from edge.upstream.http import UpstreamAnswer, UpstreamFailed
@@ -209,6 +212,9 @@ class Assets:
                     self._records.put_asset(draft)
                     return Landed(draft, forward, status, stored=True, detail=Detail.NEGATIVE)
                 refusal = not_storable(status, combine(answer.headers.items()), site.behaviour)
+                if refusal is None and (cut := self._cut(site, draft, answer)) is not None:
+                    self._records.put_asset(cut)
+                    return Landed(cut, forward, status, stored=True)
                 record = await self.take(flight, site, draft, answer, refusal)
         except UpstreamFailed as failed:
             self._metrics.fills.labels(site.name, failed.detail).inc()
@@ -218,6 +224,21 @@ class Assets:
         if record.source is None:
             return Landed(record, forward, status)
         return Landed(await self._probed(site, record), forward, status, stored=True)
+
+    def _cut(self, site: Site, draft: AssetRecord, answer: UpstreamAnswer) -> AssetRecord | None:
+        """The record of a source that is fetched slice by slice; None where it is fetched whole."""
+        said, length = draft.content_type or "", answer.length
+        headers = combine(answer.headers.items())
+        if length is None or not is_sliced(site, self._edge, draft.status, said, headers, length):
+            return None
+        try:
+            self._bodies.create(self._edge.slice).abort()
+        except (NoSpace, OSError):  # then it is relayed
+            return None
+        problem = Detail.TOO_LARGE if site.behaviour.renders and renderable(said) else None
+        facts = AssetFacts(content_type=said, size=length, no_transform=draft.no_transform, problem=problem)
+        slices = Slices(length, self._edge.slice)
+        return msgspec.structs.replace(draft, slices=slices, facts=msgspec.to_builtins(facts))
 
     async def confirmed(self, site: Site, old: AssetRecord, epoch: int, answer: UpstreamAnswer, asked: float) -> Landed:
         """The stored body is still what the upstream has."""
@@ -308,7 +329,9 @@ class Assets:
     def stored(self, key: bytes) -> AssetRecord | None:
         """The stored record, whatever its age, if its body is there."""
         record = self._records.get_asset(key)
-        if record is None or record.source is None:
+        if record is None or record.slices is not None:
+            return record
+        if record.source is None:
             return None
         reader = self._bodies.open(record.source)
         if reader is None:

@@ -34,6 +34,7 @@ from edge.keeper.purge import Purger
 from edge.keeper.renderings import Renderings
 from edge.keeper.rooms import Rooms
 from edge.keeper.session import Sessions
+from edge.keeper.slices import SliceFlights
 from edge.keeper.stopping import cancelled, stop_signal
 from edge.keeper.upstreams import DEFAULT_ORIGIN, Upstreams
 from edge.policy.sites import Site, Sites
@@ -82,9 +83,13 @@ async def keep(settings: Settings) -> None:
         renderings = Renderings(records=records, bodies=bodies, renderers=renderers, metrics=metrics)
         stack.push_async_callback(renderings.close)
         purger = Purger(epochs, records, metrics)
+        slices = SliceFlights(assets=assets, upstreams=upstreams, bodies=bodies, purger=purger, metrics=metrics)
+        stack.push_async_callback(slices.close)
         passing = Passing(assets=assets, upstreams=upstreams, records=records, purger=purger)
         stack.push_async_callback(passing.close)
-        rooms = Rooms(settings, sites, records, bodies, ledger, assets, passing, probes, renderings, purger, metrics)
+        rooms = Rooms(
+            settings, sites, records, bodies, ledger, assets, slices, passing, probes, renderings, purger, metrics
+        )
 
         session = await stack.enter_async_context(aiohttp.ClientSession())
         follower = _follow(settings, key_file, session, purger, epochs, metrics)

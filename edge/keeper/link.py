@@ -6,8 +6,9 @@ side. A frame is a length (32 bits, big-endian) and that many bytes of msgpack; 
 One exchange, named by a number that the server process picks:
 
     server process                          keeper
-    Fill(id, …)                        →
+    Fill(id, …) | Slice(id, …)         →
                                        ←    Head(id, answer, location)     what it is and where its body lies
+                                       ←    Opened(id, growing)            the same for a slice; or Done at once
                                        ←    Progress(id, length) …         a growing file has this many bytes now
     Credit(id, bytes) …                ⇄    Data(id, bytes) …              a relayed body, never ahead of its credit
                                        ←    Done(id) | Failed(id, …)       always the last word
@@ -59,6 +60,20 @@ class Fill(msgspec.Struct, frozen=True, tag="fill"):
     accept: AcceptClass
     wait: float
     passed: Passed | None = None
+
+
+class Slice(msgspec.Struct, frozen=True, tag="slice"):
+    """A server process has no slice `number` of the source that the asset `key` of a site had when it answered.
+
+    `wait`: as in Fill.
+    """
+
+    id: int
+    site: str
+    key: bytes
+    source_id: str
+    number: int
+    wait: float
 
 
 class Purge(msgspec.Struct, frozen=True, tag="purge"):
@@ -129,6 +144,13 @@ class Head(msgspec.Struct, frozen=True, tag="head"):
     once: tuple[tuple[str, str], ...] = ()
 
 
+class Opened(msgspec.Struct, frozen=True, tag="opened"):
+    """A slice is being fetched."""
+
+    id: int
+    growing: Growing
+
+
 class Progress(msgspec.Struct, frozen=True, tag="progress"):
     """The growing file holds this many bytes of the body."""
 
@@ -160,8 +182,8 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
     retry_after: int | None = None
 
 
-Request: TypeAlias = Fill | Purge | Credit | Leave | Report
-Response: TypeAlias = Head | Progress | Data | Done | Failed
+Request: TypeAlias = Fill | Slice | Purge | Credit | Leave | Report
+Response: TypeAlias = Head | Opened | Progress | Data | Done | Failed
 
 _encoder = msgspec.msgpack.Encoder()
 request_decoder: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)

@@ -148,7 +148,7 @@ class Passing:
 
     async def _compare(self, passage: Passage, old: AssetRecord, status: int, headers: Mapping[str, str]) -> None:
         """A HEAD confirms what is stored, or shows that it has changed (RFC 9111 §4.3.5)."""
-        length = old.source.length if old.source is not None else None
+        length = old.length
         match head_verdict(status, old.headers, length, headers):
             case Verdict.CONFIRMED:
                 record = self._assets.freshened(passage.site, old, passage.epoch, headers, self._clock())

@@ -15,6 +15,7 @@ from edge.keeper.passing import Passing
 from edge.keeper.probes import Probes
 from edge.keeper.purge import Purger
 from edge.keeper.renderings import Renderings
+from edge.keeper.slices import SliceFlights
 from edge.policy.sites import Sites
 
 
@@ -28,6 +29,7 @@ class Rooms:
     bodies: BodyStore
     ledger: Ledger
     assets: Assets
+    slices: SliceFlights
     passing: Passing
     probes: Probes
     renderings: Renderings

@@ -89,7 +89,7 @@ Selection: TypeAlias = Answer | Refused | Unmade | Unprobed
 def facts_of(asset: AssetRecord) -> AssetFacts:
     """What is known about an asset's bytes."""
     if asset.facts is None:
-        size = asset.source.length if asset.source is not None else 0
+        size = asset.length or 0
         return AssetFacts(content_type=asset.content_type or "", size=size, no_transform=asset.no_transform)
     return msgspec.convert(asset.facts, AssetFacts)
 

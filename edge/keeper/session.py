@@ -17,6 +17,7 @@ from edge.keeper import link
 from edge.keeper.answer import Answer
 from edge.keeper.fill import Lines
 from edge.keeper.rooms import Rooms
+from edge.keeper.slice_waiter import give_slice
 from edge.keeper.waiter import NotGiven, Waiter
 from edge.policy.reasons import CacheStatus
 from edge.upstream.http import UpstreamAnswer
@@ -76,6 +77,8 @@ class Session:
             case link.Fill():
                 exchange = self._exchanges[message.id] = Exchange(message.id, self)
                 self._begin(message.id, self._fill(message, exchange))
+            case link.Slice():
+                self._begin(message.id, self._slice(message))
             case link.Purge():
                 self._begin(message.id, self._purge(message))
             case link.Credit():
@@ -103,6 +106,16 @@ class Session:
         except Exception:
             log.exception("a fill failed unexpectedly", site=fill.site, path=fill.path)
             self.send(link.Failed(fill.id, 500, CacheStatus(), "the edge could not fill this"))
+
+    async def _slice(self, ask: link.Slice) -> None:
+        exchange = Exchange(ask.id, self)
+        try:
+            await give_slice(self._rooms, ask, exchange)
+        except NotGiven as reason:
+            self.send(link.Failed(ask.id, reason.status, reason.outcome, str(reason), reason.retry_after))
+        except Exception:
+            log.exception("a slice failed unexpectedly", site=ask.site, number=ask.number)
+            self.send(link.Failed(ask.id, 500, CacheStatus(), "the edge could not fill this"))
 
     async def _purge(self, purge: link.Purge) -> None:
         site = self._rooms.sites.named(purge.site)
@@ -137,6 +150,10 @@ class Exchange:
     def head(self, answer: Answer, status: CacheStatus, location: link.Location, once: Lines = ()) -> None:
         """The answer, where its body is, and header lines for this client alone."""
         self._session.send(link.Head(self._number, answer, status, location, once))
+
+    def opened(self, growing: link.Growing) -> None:
+        """Where a slice grows."""
+        self._session.send(link.Opened(self._number, growing))
 
     def progress(self, length: int) -> None:
         """The growing file is this long."""

@@ -22,6 +22,8 @@ _ERROR_BODY = 4096  # bytes of an error that are read to tell what it is about
 
 # Refusals of an object, as opposed to troubles of the upstream.
 _MISSING = frozenset({400, 401, 403, 404, 410, 414})
+_OF_PARTS = frozenset({206, 412, 416})
+"""What else is said about an object of which a part was asked for."""
 
 log = structlog.get_logger()
 
@@ -58,7 +60,7 @@ class Upstreams:
             async with self._source(site).request(method, site.source_target(path), headers, body) as answer:
                 if answer.status < 500:
                     self._breakers.succeeded(host)
-                await _check(site, answer, conditional=bool(headers))
+                await _check(site, answer, headers)
                 if answer.status >= 500:
                     self._breakers.failed(host)
                 yield answer
@@ -78,10 +80,12 @@ class Upstreams:
         return self._others[site.name]
 
 
-async def _check(site: Site, answer: UpstreamAnswer, *, conditional: bool) -> None:
+async def _check(site: Site, answer: UpstreamAnswer, asked: Mapping[str, str]) -> None:
     """Raise UpstreamFailed for answers that say more about the upstream than about what was asked for."""
-    status = answer.status
-    if status < 200 or status == 206 or (status == 304 and not conditional):
+    status, part = answer.status, "range" in asked
+    if part and status in _OF_PARTS:
+        return
+    if status < 200 or status == 206 or (status == 304 and (part or not asked)):
         raise UpstreamFailed(Detail.UPSTREAM_ERROR, f"the upstream answered {status}, which was not asked for")
     if not site.behaviour.hides_errors:
         return

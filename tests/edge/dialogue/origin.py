@@ -30,6 +30,10 @@ class Scene:
     chunked: bool = False
     pause: threading.Event | None = None
     body_pause: threading.Event | None = None
+    ranges: bool = False
+    """Whether parts are given, and If-Match is heeded."""
+    content_range: str | None = None
+    """What parts say they are, if not the truth."""
 
 
 @dataclass(frozen=True)
@@ -134,8 +138,13 @@ class Origin:
         if etag is not None and asked.headers.get("if-none-match") == etag:
             writer.write(_head(304, scene.headers))
             return True
+        if scene.ranges and (part := _part(asked, scene)) is not None:
+            writer.write(part)
+            await writer.drain()
+            return True
         length = {"Transfer-Encoding": "chunked"} if scene.chunked else {"Content-Length": str(len(scene.body))}
-        writer.write(_head(scene.status, scene.headers | length))
+        parts = {"Accept-Ranges": "bytes"} if scene.ranges else {}
+        writer.write(_head(scene.status, scene.headers | length | parts))
         self.bodies_sent += 1
         body = scene.body if scene.sent is None else scene.body[: scene.sent]
         for number, part in enumerate(_halves(body)):
@@ -182,6 +191,20 @@ async def _read_head(reader: asyncio.StreamReader) -> Asked | None:
 def _head(status: int, headers: dict[str, str]) -> bytes:
     lines: Iterable[str] = (f"HTTP/1.1 {status} Scripted", *(f"{name}: {value}" for name, value in headers.items()))
     return "\r\n".join((*lines, "", "")).encode()
+
+
+def _part(asked: Asked, scene: Scene) -> bytes | None:
+    """The reply to a request for a part, or for a version that is not there."""
+    wanted = asked.headers.get("if-match")
+    if wanted is not None and wanted != scene.headers["ETag"]:
+        return _head(412, {"Content-Length": "0"})
+    if "range" not in asked.headers:
+        return None
+    first, _, last = asked.headers["range"].removeprefix("bytes=").partition("-")
+    body = scene.body[int(first) : int(last) + 1]
+    said = f"bytes {first}-{last}/{len(scene.body)}" if scene.content_range is None else scene.content_range
+    headers = {"Content-Length": str(len(body)), **({"Content-Range": said} if said else {})}
+    return _head(206, scene.headers | headers) + body
 
 
 def _halves(body: bytes) -> tuple[bytes, bytes]:
