@@ -240,7 +240,7 @@ class Blobs(Protocol):
         """Move those of the ids that are still pending to epoch 0; others have become blobs and stay."""
 
     def abandoned(self, epoch: int, limit: int) -> list[bytes]:
-        """Pending ids of epochs before `epoch`."""
+        """Pending ids of epochs before `epoch` that no blob has."""
 
 
 class Uploads(Protocol):

@@ -5,7 +5,7 @@ The rule of this file: what is said here is counted from the rows themselves, ne
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -48,9 +48,13 @@ class Recount:
     lost_manifests: list[int] = field(default_factory=list)
     """Manifests that versions, parts, uploads or other manifests refer to and that are not there."""
     lost_blobs: list[int] = field(default_factory=list)
-    """Blobs that segments refer to and that are not there, or dead."""
+    """Blobs that segments refer to and that are not there."""
+    dead_blobs: list[int] = field(default_factory=list)
+    """Blobs that segments refer to and that are dead."""
     broken_manifests: list[int] = field(default_factory=list)
     """Manifests whose segments or parts do not cover their size."""
+    loose: dict[str, int] = field(default_factory=dict)
+    """Rows of what is not there, by table: segments and bodies of no manifest, pending ids that are blobs."""
 
     @property
     def exact(self) -> bool:
@@ -106,6 +110,9 @@ class Upkeep(Protocol):
     def last_blob(self) -> int:
         """The highest number that a blob has, 0 without any."""
 
+    def bodies(self) -> Iterator[int]:
+        """The numbers of all manifests with an inline body, also in a snapshot, which has none of the bodies."""
+
     def last_manifest(self) -> int:
         """The highest number that any manifest ever had."""
 
@@ -132,6 +139,15 @@ class Upkeep(Protocol):
 
     def correct(self, found: Recount, now: float, mutation: int) -> None:
         """Set the counts of a recount made in this transaction; what has no reference is doomed."""
+
+    def revive(self, number: int) -> None:
+        """Make a dead blob live again, or let what refers to it refer to the living one with the same bytes.
+
+        Its file may be gone; nobody may be removing it meanwhile. Counts are to be corrected afterwards.
+        """
+
+    def tidy(self) -> None:
+        """Remove loose rows; segments of a manifest that something refers to are kept."""
 
     def wrapped(self) -> dict[str, int]:
         """How many blob keys, of dead blobs too, each master key wraps, by its id."""

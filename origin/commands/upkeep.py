@@ -48,6 +48,10 @@ def fsck(repair: bool, as_json: bool, config: Path | None, data: Path | None) ->
         done = ", corrected" if repair else ""
         for what, count in found["wrong_counts"].items():
             _lines(f"wrong counts of {what}{done}", count, [])
+        done = ", revived" if repair else ""
+        _lines(f"dead blobs that are referred to{done}", len(found["dead_blobs"]), found["dead_blobs"])
+        for what, count in found["loose_rows"].items():
+            _lines(f"{what} of nothing{', removed' if repair else ''}", count, [])
         for what, rows in found["lost_rows"].items():
             _lines(f"{what.replace('_', ' ')} in the catalog", len(rows), rows)
         _lines("complaints of the catalog's engine", len(found["catalog"]), found["catalog"])

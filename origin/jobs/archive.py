@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Container
 from pathlib import Path
 from typing import Self
 
@@ -21,7 +22,7 @@ import msgspec
 from conf.errors import StartError
 from origin.blobs.disk import DiskBlobs
 from origin.blobs.syncing import make_folders, sync_folder, write_new
-from origin.jobs.bodies import PackWriter, covered
+from origin.jobs.bodies import BadPack, PackWriter, covered, prune_packs
 from origin.service.folder import FolderLock
 from origin.service.model import ServiceError
 
@@ -101,6 +102,13 @@ class Archive:
         """Bodies of manifests up to this number are in packs already."""
         return covered(self._bodies)
 
+    def prune_bodies(self, kept: Container[int]) -> int:
+        """Take all but the bodies of these manifests out of the packs; returns how many. Raises StartError."""
+        try:
+            return prune_packs(self._bodies, lambda number: number in kept)
+        except BadPack as error:
+            raise StartError(f"{error}; what else the backup needed is removed") from error
+
     @property
     def bodies(self) -> Path:
         """The folder of packs."""
@@ -132,8 +140,8 @@ class Archive:
             shutil.rmtree(self._snapshots / name)
 
     def catalogs(self) -> list[Path]:
-        """The catalogs of all snapshots, of unfinished ones too."""
-        return [path / _CATALOG for path in self._snapshots.iterdir() if (path / _CATALOG).exists()]
+        """The catalogs of all finished backups. One that was interrupted is begun anew and needs nothing."""
+        return [path / _CATALOG for path in self._snapshots.iterdir() if (path / _DONE).exists()]
 
     def finished(self, name: str | None) -> Finished:
         """The backup of that name, or the newest one. Raises StartError where there is none."""

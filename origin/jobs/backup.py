@@ -82,25 +82,27 @@ async def forget(stores: BareStores, name: str) -> dict[str, Any]:
     known = [row for row in await stores.read(lambda tables: tables.backups.all()) if row.name == name]
     if not known:
         raise ServiceError("InvalidRequest", f"There is no backup {name}.")
-    folder, removed = Path(known[0].folder), 0
+    folder, blobs, bodies = Path(known[0].folder), 0, 0
     if await stores.working(folder.exists):
         with await stores.working(partial(Archive, folder)) as archive:
-            removed = await stores.working(partial(_prune, archive, name))
+            blobs, bodies = await stores.working(partial(_prune, archive, name))
     await stores.write(lambda tables: tables.backups.remove(name))
-    return {"forgotten": name, "folder": str(folder), "removed_blobs": removed}
+    return {"forgotten": name, "folder": str(folder), "removed_blobs": blobs, "removed_bodies": bodies}
 
 
-def _prune(archive: Archive, name: str) -> int:
-    """Take a snapshot away, and the blobs that no other snapshot of the folder refers to; returns how many."""
+def _prune(archive: Archive, name: str) -> tuple[int, int]:
+    """Take a snapshot away, and what no other snapshot of the folder refers to; returns how many blobs and bodies."""
     archive.drop(name)
     needed: set[bytes] = set()
+    kept: set[int] = set()
     for catalog in archive.catalogs():
         with open_snapshot(catalog) as tables:
             needed.update(blob.id for blob in tables.upkeep.blobs(0, -1))
+            kept.update(tables.upkeep.bodies())
     ids = [bytes.fromhex(stored) for stored in archive.blobs.names() if not stored.startswith("./")]
     unneeded = [blob_id for blob_id in ids if blob_id not in needed]
     archive.blobs.remove(unneeded)
-    return len(unneeded)
+    return len(unneeded), archive.prune_bodies(kept)
 
 
 def _record(tables: Tables, name: str, folder: str, begun: float) -> None:

@@ -1,16 +1,16 @@
 """Packs: files of sealed inline bodies in a backup, each with those of a span of manifest numbers.
 
-The rule of this file: a pack is written once, whole or not at all, and says itself whether it is intact. Layout, all
+The rule of this file: a pack is written whole or not at all, and says itself whether it is intact. Layout, all
 integers big-endian: magic "FACETPAK" · version 1 (4 bytes) · records of manifest number (8), length (4) and the sealed
 body · BLAKE3 of everything before (32). Its name is the span it covers: manifests numbered over the first number, up
-to the second.
+to the second. Bodies that were healed since an older pack follow those of the span.
 """
 
 from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -43,11 +43,12 @@ def covered(folder: Path) -> int:
 
 
 class PackWriter:
-    """Writes the pack of the bodies after `covered`; without `finish` nothing is left. Raises OSError."""
+    """Writes the pack of the bodies after number `after`; without `finish` nothing is left. Raises OSError."""
 
     def __init__(self, folder: Path, after: int) -> None:
         self._folder = folder
         self._after = after
+        self.bodies = 0
         self._path = folder / "unfinished"
         self._file = self._path.open("wb")
         self._digest = blake3()
@@ -64,6 +65,7 @@ class PackWriter:
 
     def body(self, manifest: int, sealed: bytes) -> None:
         """Add one body."""
+        self.bodies += 1
         self._put(_RECORD.pack(manifest, len(sealed)))
         self._put(sealed)
 
@@ -81,26 +83,55 @@ class PackWriter:
             sync_folder(self._folder)
 
 
+def prune_packs(folder: Path, needed: Callable[[int], bool]) -> int:
+    """Take out of the packs every body that is not needed, and packs that have none; returns how many bodies.
+
+    Packs are replaced whole. Raises OSError, BadPack.
+    """
+    removed = 0
+    for path in packs(folder):
+        match = _NAME.fullmatch(path.name)
+        assert match is not None
+        with PackWriter(folder, int(match[1])) as fresh:
+            unneeded = 0
+            for number, sealed in _read(path):
+                if needed(number):
+                    fresh.body(number, sealed)
+                else:
+                    unneeded += 1
+            if not fresh.bodies:
+                path.unlink()
+                sync_folder(folder)
+            elif unneeded:
+                fresh.finish(int(match[2]))
+        removed += unneeded
+    return removed
+
+
 def read_packs(folder: Path) -> Iterator[tuple[int, bytes]]:
     """Every body of every pack, with its manifest's number. Raises BadPack, at the latest after a pack's last body."""
     for path in packs(folder):
-        with path.open("rb") as file:
-            left = path.stat().st_size - _DIGEST
-            head = file.read(_HEAD.size)
-            digest = blake3(head)
-            if len(head) < _HEAD.size or _HEAD.unpack(head) != (_MAGIC, _VERSION):
-                raise BadPack(f"{path} is no pack")
-            left -= len(head)
-            while left > 0:
-                record = file.read(_RECORD.size)
-                if left < _RECORD.size:
-                    raise BadPack(f"{path} is cut short")
-                manifest, length = _RECORD.unpack(record)
-                if length > left - _RECORD.size:
-                    raise BadPack(f"{path} is damaged")
-                sealed = file.read(length)
-                digest.update(record).update(sealed)
-                left -= len(record) + length
-                yield manifest, sealed
-            if file.read(_DIGEST) != digest.digest():
+        yield from _read(path)
+
+
+def _read(path: Path) -> Iterator[tuple[int, bytes]]:
+    with path.open("rb") as file:
+        left = path.stat().st_size - _DIGEST
+        head = file.read(_HEAD.size)
+        digest = blake3(head)
+        if len(head) < _HEAD.size or _HEAD.unpack(head) != (_MAGIC, _VERSION):
+            raise BadPack(f"{path} is no pack")
+        left -= len(head)
+        while left > 0:
+            record = file.read(_RECORD.size)
+            if left < _RECORD.size:
+                raise BadPack(f"{path} is cut short")
+            manifest, length = _RECORD.unpack(record)
+            if length > left - _RECORD.size:
                 raise BadPack(f"{path} is damaged")
+            sealed = file.read(length)
+            digest.update(record).update(sealed)
+            left -= len(record) + length
+            yield manifest, sealed
+        if file.read(_DIGEST) != digest.digest():
+            raise BadPack(f"{path} is damaged")

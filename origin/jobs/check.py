@@ -1,8 +1,9 @@
 """The check (`facet fsck`): catalog against itself, and catalog against files.
 
-The rules of this file: looking changes nothing. Repairing sets counts to what the rows say, flags blobs whose file is
-missing or has the wrong length, and puts files that no row explains into quarantine: it unlinks nothing. It may run
-beside writers and the collector, so whatever looks wrong is looked at once more, after the row.
+The rules of this file: looking changes nothing. Repairing sets counts to what the rows say, revives dead blobs that are
+referred to, flags blobs whose file is missing or has the wrong length, and puts files that no row explains into
+quarantine: it unlinks nothing. It may run beside writers and the collector, so whatever looks wrong is looked at once
+more, after the row.
 """
 
 from __future__ import annotations
@@ -71,6 +72,8 @@ class Checked:
                 "blobs": len(counts.blobs),
                 "usage": len(counts.usage),
             },
+            "dead_blobs": counts.dead_blobs,
+            "loose_rows": counts.loose,
             "lost_rows": {
                 "manifests": counts.lost_manifests,
                 "blobs": counts.lost_blobs,
@@ -92,7 +95,9 @@ async def check(stores: BareStores, *, repair: bool = False, tell: Tell = silent
     found.catalog = await stores.read(lambda tables: tables.upkeep.complaints())
     found.counts = await stores.read(lambda tables: tables.upkeep.recount())
     if repair and not found.counts.exact:
-        await stores.write(partial(_correct, now=stores.clock()))
+        # The collector waits: it may be about to remove the file of a dead blob.
+        async with stores.collecting:
+            await stores.write(partial(_correct, now=stores.clock()))
     # Files before rows: a file is known before it has a name and until it has none, so a row that is missing after
     # its file was seen is missing.
     await _files(stores, found, tell)
@@ -103,6 +108,9 @@ async def check(stores: BareStores, *, repair: bool = False, tell: Tell = silent
 
 def _correct(tables: Tables, now: float) -> None:
     """Counted again in the transaction that corrects: writers have gone on since."""
+    for number in tables.upkeep.recount().dead_blobs:
+        tables.upkeep.revive(number)
+    tables.upkeep.tidy()
     tables.upkeep.correct(tables.upkeep.recount(), now, tables.meta.mutation())
 
 

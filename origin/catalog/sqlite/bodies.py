@@ -52,11 +52,16 @@ class Bodies(Table):
 
     def flag(self, number: int) -> None:
         self._clean = False
-        self._run("UPDATE bodies SET flagged = 1 WHERE manifest = ?", (number,))
+        self._run(
+            "INSERT INTO bodies (manifest, checksum, flagged) SELECT number, x'', 1 FROM manifests WHERE number = ?"
+            " ON CONFLICT DO UPDATE SET flagged = 1",
+            (number,),
+        )
 
     def verified(self, number: int, checksum: bytes | None, *, good: bool) -> bool:
         if checksum is None:
-            return self._value("SELECT 1 FROM manifests WHERE number = ?", (number,)) is not None
+            self.flag(number)
+            return self._value("SELECT 1 FROM bodies WHERE manifest = ?", (number,)) is not None
         self._clean = self._clean and good
         noted = self._value(
             "UPDATE bodies SET flagged = ? WHERE manifest = ? AND checksum = ? RETURNING 1",

@@ -201,5 +201,7 @@ class Blobs(Table):
         self._connection.executemany("UPDATE pending SET epoch = 0 WHERE id = ?", [(blob,) for blob in ids])
 
     def abandoned(self, epoch: int, limit: int) -> list[bytes]:
-        rows = self._run("SELECT id FROM pending WHERE epoch < ? LIMIT ?", (epoch, limit))
+        rows = self._run(
+            "SELECT id FROM pending WHERE epoch < ? AND id NOT IN (SELECT id FROM blobs) LIMIT ?", (epoch, limit)
+        )
         return [blob for (blob,) in rows]

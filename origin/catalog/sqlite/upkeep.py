@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from origin.catalog.rows import BlobRow
@@ -37,7 +37,17 @@ _BLOB_COUNTS = """
     LEFT JOIN (SELECT blob, count(*) AS refs FROM segments GROUP BY blob) c ON c.blob = b.number
     WHERE b.refs <> ifnull(c.refs, 0) OR (b.refs = 0) <> (b.state > 0)
 """
-_LOST_BLOBS = "SELECT DISTINCT blob FROM segments WHERE blob NOT IN (SELECT number FROM blobs WHERE state < 2)"
+_LOST_BLOBS = "SELECT DISTINCT blob FROM segments WHERE blob NOT IN (SELECT number FROM blobs)"
+_DEAD_BLOBS = "SELECT number FROM blobs WHERE state = 2 AND number IN (SELECT blob FROM segments)"
+_LOOSE = {
+    "segments": "manifest NOT IN (SELECT number FROM manifests)",
+    "bodies": "manifest NOT IN (SELECT number FROM manifests WHERE inline IS NOT NULL)",
+    "pending": "id IN (SELECT id FROM blobs)",
+}
+# What a manifest that was lost had may be all that is left of it.
+_TIDY_SEGMENTS = (
+    _CLAIMS + f"DELETE FROM segments WHERE {_LOOSE['segments']} AND manifest NOT IN (SELECT manifest FROM claims)"  # noqa: S608
+)
 # A doomed manifest gives its segments away in batches, so only living ones are whole.
 _BROKEN_MANIFESTS = """
     SELECT m.number FROM manifests m
@@ -101,6 +111,10 @@ class Upkeep(Table):
     def last_blob(self) -> int:
         return int(self._value("SELECT ifnull(max(number), 0) FROM blobs"))
 
+    def bodies(self) -> Iterator[int]:
+        for (number,) in self._run("SELECT number FROM manifests WHERE inline IS NOT NULL"):
+            yield number
+
     def last_manifest(self) -> int:
         return int(self._value("SELECT seq FROM sqlite_sequence WHERE name = 'manifests'") or 0)
 
@@ -137,8 +151,29 @@ class Upkeep(Table):
             usage=[Misuse(row[0], tuple(row[1:4]), tuple(row[4:7])) for row in self._run(_USAGE)],
             lost_manifests=[number for (number,) in self._run(_CLAIMS + _LOST_MANIFESTS)],
             lost_blobs=[number for (number,) in self._run(_LOST_BLOBS)],
+            dead_blobs=[number for (number,) in self._run(_DEAD_BLOBS)],
             broken_manifests=[number for (number,) in self._run(_BROKEN_MANIFESTS)],
+            loose={table: count for table in _LOOSE if (count := self._loose(table))},
         )
+
+    def _loose(self, table: str) -> int:
+        return int(self._value(f"SELECT count(*) FROM {table} WHERE {_LOOSE[table]}"))  # noqa: S608
+
+    def revive(self, number: int) -> None:
+        twin = self._value(
+            "SELECT t.number FROM blobs d JOIN blobs t ON t.fingerprint = d.fingerprint AND t.state < 2"
+            " WHERE d.number = ? AND d.state = 2",
+            (number,),
+        )
+        if twin is not None:
+            self._run("UPDATE segments SET blob = ? WHERE blob = ?", (twin, number))
+        else:
+            self._run("UPDATE blobs SET state = 0, doomed_at = NULL, doomed_in = NULL WHERE number = ?", (number,))
+
+    def tidy(self) -> None:
+        self._run(_TIDY_SEGMENTS)
+        for table in ("bodies", "pending"):
+            self._run(f"DELETE FROM {table} WHERE {_LOOSE[table]}")  # noqa: S608
 
     def correct(self, found: Recount, now: float, mutation: int) -> None:
         for row in found.manifests:
@@ -148,7 +183,7 @@ class Upkeep(Table):
                 (row.counted, *doomed, row.number),
             )
         for row in found.blobs:
-            # A dead one's file is on its way out, so only its count is set: what refers to it is lost (`lost_blobs`).
+            # A dead one's file is on its way out, so only its count is set.
             doomed = (now, mutation) if row.counted == 0 else (None, None)
             self._run(
                 "UPDATE blobs SET refs = ?1, doomed_at = iif(state = 2, doomed_at, ?2),"

@@ -273,6 +273,58 @@ async def test_a_forgotten_backup_leaves_what_others_need(
         await forget(service.stores, "one")
 
 
+async def test_forgetting_takes_small_bodies_out_of_the_packs(
+    service: Service, ada: Caller, scratch: Settings, clock: Clock, tmp_path: Path
+) -> None:
+    folder = tmp_path / "backup"
+
+    def packed() -> list[int]:
+        return [number for number, _ in read_packs(folder / "bodies")]
+
+    for name, keys in (("one", "ab"), ("two", "cd"), ("three", "ef")):
+        for key in keys:
+            await put(service, ada, key, key.encode())
+        await backup(service.stores, folder, name)
+        await service.objects.delete(ada, BUCKET, keys[0])
+        clock.now += LATER
+        await collect_once(service.stores, clock.now)
+    assert packed() == [1, 2, 3, 4, 5, 6]
+    # An interrupted backup stands in nobody's way, whatever it left.
+    (folder / "snapshots" / "half").mkdir()
+    (folder / "snapshots" / "half" / "catalog.sqlite").write_bytes(b"no catalog")
+    assert (await forget(service.stores, "one"))["removed_bodies"] == 1
+    assert packed() == [2, 3, 4, 5, 6]
+    assert (await forget(service.stores, "two"))["removed_bodies"] == 1
+    assert packed() == [2, 4, 5, 6]
+    await backup(service.stores, folder, "four")
+    assert (await forget(service.stores, "three"))["removed_bodies"] == 1
+    mine = settings(tmp_path / "copy")
+    assert (await restore(folder, mine)).clean
+    again, owner = await opened_copy(mine, scratch)
+    assert [await get(again, owner, key) for key in "bdf"] == [b"b", b"d", b"f"]
+    await again.close()
+    assert (await forget(service.stores, "four"))["removed_bodies"] == 3
+    assert packs(folder / "bodies") == []
+    assert (await backup(service.stores, folder, "five")).damaged == []
+    assert len(packed()) == 3
+
+
+async def test_a_damaged_pack_is_named_when_a_backup_is_forgotten(
+    service: Service, ada: Caller, tmp_path: Path
+) -> None:
+    folder = tmp_path / "backup"
+    await put(service, ada, "s", SMALL)
+    await backup(service.stores, folder, "one")
+    (pack,) = packs(folder / "bodies")
+    flip(pack, 40)
+    with pytest.raises(StartError, match="damaged"):
+        await forget(service.stores, "one")
+    assert packs(folder / "bodies") == [pack]
+    pack.unlink()
+    await forget(service.stores, "one")
+    assert await service.stores.read(lambda tables: tables.backups.all()) == []
+
+
 def blob_paths(folder: Path) -> list[Path]:
     return sorted(path for path in (folder / "blobs").rglob("*") if path.is_file())
 
