@@ -11,9 +11,9 @@ from conf.schema import Settings
 from origin.service.model import Caller
 from origin.service.service import Service
 from tests.origin.storage import support
-from tests.origin.storage.services import facet, moto
+from tests.origin.storage.services import facet, moto, remote
 
-__all__ = ["facet", "moto"]
+__all__ = ["facet", "moto", "remote"]
 
 
 @pytest.fixture

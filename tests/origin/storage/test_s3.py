@@ -3,56 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from conf.errors import StartError
-from conf.schema import Blobs, Settings
+from conf.schema import Blobs
 from origin.jobs.check import check
 from origin.jobs.collect import collect_once
 from origin.jobs.move import move
 from origin.jobs.scrub import scrub
 from origin.service.ingest import SEGMENT
-from origin.service.model import Caller, ServiceError
+from origin.service.model import ServiceError
 from origin.service.service import Service
-from tests.origin.storage.services import NewBucket, client
+from tests.origin.storage.services import NewBucket, client, opened, stored, with_blobs
 from tests.origin.storage.support import BUCKET, MIB, blob_files, copy, get, put, settings
 
 LATER = 10_000.0
-
-
-@pytest.fixture(params=["moto", "facet"])
-def remote(request: pytest.FixtureRequest) -> Blobs:
-    new_bucket: NewBucket = request.getfixturevalue(request.param)
-    return new_bucket()
-
-
-@asynccontextmanager
-async def opened(mine: Settings) -> AsyncIterator[tuple[Service, Caller]]:
-    service = await Service.open(mine)
-    try:
-        found = await service.keys.secret("ada-key")
-        if found is None:
-            key = (await service.keys.add(owner="ada", access_key="ada-key", permissions=["admin"])).key
-            await service.buckets.create(Caller(key), BUCKET)
-        else:
-            key = found[0]
-        yield service, Caller(key)
-    finally:
-        await service.close()
-
-
-def stored(blobs: Blobs) -> dict[str, int]:
-    """Every key in the bucket and its length."""
-    pages = client(blobs).get_paginator("list_objects_v2").paginate(Bucket=blobs.bucket)
-    return {entry["Key"]: entry["Size"] for page in pages for entry in page.get("Contents", ())}
-
-
-def with_blobs(folder: Path, blobs: Blobs, **changed: object) -> Settings:
-    return settings(folder).model_copy(update={"blobs": blobs.model_copy(update=changed)})
 
 
 async def test_objects_live_in_a_bucket_sealed_shared_and_collected(tmp_path: Path, remote: Blobs) -> None:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from conf.schema import Settings
 from origin.service.model import Caller
 from origin.service.service import Service
 from tests.origin.api.conftest import bucket, origin, s3
 from tests.origin.storage import support
+from tests.origin.storage.conftest import clock, scratch, service
 
-__all__ = ["bucket", "origin", "s3"]
+__all__ = ["bucket", "clock", "origin", "s3", "scratch", "service"]
 
 
 @pytest.fixture
@@ -31,23 +29,6 @@ def locked(s3: Any) -> str:
     name = f"l-{uuid4().hex[:12]}"
     s3.create_bucket(Bucket=name, ObjectLockEnabledForBucket=True)
     return name
-
-
-@pytest.fixture
-def clock() -> support.Clock:
-    return support.Clock()
-
-
-@pytest.fixture
-def scratch(tmp_path: Path) -> Settings:
-    return support.settings(tmp_path / "data")
-
-
-@pytest.fixture
-async def service(scratch: Settings, clock: support.Clock) -> AsyncIterator[Service]:
-    opened = await Service.open(scratch, clock=clock)
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture
