@@ -22,6 +22,7 @@ from conf.values import KIB as KIB
 from conf.values import MIB as MIB
 from conf.values import TIB as TIB
 from conf.values import Address as Address
+from conf.values import HeaderName as HeaderName
 from conf.values import Host as Host
 from conf.values import Ip as Ip
 from conf.values import Network as Network
@@ -188,6 +189,16 @@ class Edge(Section):
         "X-Facet-Purge",
         pattern=r"^[A-Za-z0-9-]+$",
         description="The request header that carries a site's purge secret.",
+    )
+    purge_secret: str | None = Field(
+        None,
+        min_length=8,
+        repr=False,
+        description="The purge secret of the default site; without one nobody can purge there.",
+    )
+    tag_headers: tuple[HeaderName, ...] = Field(
+        ("Cache-Tag", "Surrogate-Key", "xkey", "x-amz-meta-cache-tag"),
+        description="The upstreams' answers' headers that carry tags for purging, divided by commas or spaces.",
     )
     trusted_proxies: tuple[Network, ...] = Field(
         ("127.0.0.0/8", "::1/128"),

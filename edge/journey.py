@@ -8,14 +8,13 @@ work. What a client gets is decided by the pure functions of edge.policy, here a
 
 from __future__ import annotations
 
-import hmac
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from conf.schema import Settings
-from edge import reply
+from edge import purging, reply
 from edge.cache.files import Damaged
 from edge.cache.subjects import asset_key
 from edge.documents import asks_plainly, folder, moved, not_here, redirect
@@ -101,7 +100,7 @@ class Journey:
         try:
             site, raw_path = self._match(request)
             self._guard(request, site)
-            if self._may_purge(request, site):
+            if purging.allowed(request, site, self._purge_field):
                 return await self._purge(request, site, raw_path)
             errand = self._errand(request, site, raw_path)
             if site.behaviour.transparent:
@@ -166,26 +165,21 @@ class Journey:
             return
         if request.method == "OPTIONS":
             raise NoAnswer(reply.preflight(site))
-        if request.method not in ("GET", "HEAD") and not self._may_purge(request, site):
+        if request.method not in ("GET", "HEAD") and not purging.allowed(request, site, self._purge_field):
             allow = ("Allow", reply.METHODS)
             raise NoAnswer(reply.problem(site, 405, f"{request.method} is not answered here", headers=(allow,)))
 
-    def _may_purge(self, request: Request, site: Site) -> bool:
-        """Whether the request carries the site's secret; a wrong one makes it an ordinary request."""
-        given = request.headers.get(self._purge_field)
-        if given is None or site.purge_secret is None or request.method not in ("GET", "PURGE"):
-            return False
-        return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), site.purge_secret.encode())
-
     async def _purge(self, request: Request, site: Site, raw_path: str) -> Reply:
-        path = site.source_path(raw_path, request.raw_query)
-        if path is not None:
-            try:
-                await self._keeper.purge(site.name, path, self._settings.edge.wait)
-            except (KeeperAway, WaitedTooLong):
-                return reply.refusal(site, Detail.KEEPER_AWAY, retry_after=RETRY_AFTER)
-            except FillFailed as failure:
-                return reply.problem(site, failure.failed.status, str(failure))
+        try:
+            order = purging.order(request, site, raw_path)
+            if order is not None:
+                await self._keeper.purge(site.name, order, self._settings.edge.wait)
+        except purging.BadOrder as bad:
+            return reply.problem(site, 400, str(bad))
+        except (KeeperAway, WaitedTooLong):
+            return reply.refusal(site, Detail.KEEPER_AWAY, retry_after=RETRY_AFTER)
+        except FillFailed as failure:
+            return reply.problem(site, failure.failed.status, str(failure))
         return reply.purged(site)
 
     # name what is wanted

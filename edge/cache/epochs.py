@@ -1,14 +1,15 @@
 """Purge epochs in shared memory: a purge is one integer write that every process sees at its next lookup.
 
 The rule of this file: `current(subject)` is the sum of a few counters that only ever grow, so any bump changes it,
-and a stored record may be used without asking the upstream only while it equals the record's own epoch. Counters
-are shared by hashing: a collision purges too much, never too little, and a million purges take no more room than
-one. Purges by prefix or tag are further hashed counters in the same sum: `slots()` is where they go.
+and a stored record may be used without asking the upstream only while it equals the record's own epoch. A hard
+purge adds HARD to a counter, a soft one adds 1: where less than HARD lies between a record and now, it was purged
+softly at most, and is stale but not gone. Counters are shared by hashing: a collision purges too much, never too
+little, and a million purges take no more room than one.
 
-The file holds native 64-bit words: a header, one counter for everything, 1,024 for sites, buckets and cache groups,
-65,536 for paths. One process writes (the keeper), any number read without locks: an aligned word is read and written
-whole. The counter for everything starts at a random number, so a file made anew (lost, foreign, damaged) matches no
-record ever stored: everything counts as purged.
+The file holds native 64-bit words: a header, one counter for everything, 1,024 for sites and buckets, 32,768 for
+prefixes, tags and cache groups, 65,536 for paths. One process writes (the keeper), any number read without locks: an
+aligned word is read and written whole. The counter for everything starts at a random number, so a file made anew
+(lost, foreign, damaged) matches no record ever stored: everything counts as purged.
 """
 
 from __future__ import annotations
@@ -22,17 +23,22 @@ from typing import Self, TypeAlias
 from edge.cache.subjects import Subject
 
 GROUPS = 1024
+MARKS = 32_768
 PATHS = 65_536
+HARD = 1 << 32
+"""What a hard purge adds."""
 
 _MAGIC = int.from_bytes(b"FacetEp1", "little")  # read as a native word: a file of the other byte order is foreign
-_SHAPE = GROUPS << 32 | PATHS
-_HEADER = 8  # words: magic, shape, check word, settled, unswept; the rest is zero
+_SHAPE = GROUPS << 48 | MARKS << 32 | PATHS
+_HEADER = 8  # words: magic, shape, check word, settled, unswept, changes; the rest is zero
 _CHECK = 2
 _SETTLED = 3
 _UNSWEPT = 4
+_CHANGES = 5
 _EVERYTHING = _HEADER
 _FIRST_GROUP = _EVERYTHING + 1
-_FIRST_PATH = _FIRST_GROUP + GROUPS
+_FIRST_MARK = _FIRST_GROUP + GROUPS
+_FIRST_PATH = _FIRST_MARK + MARKS
 _WORDS = _FIRST_PATH + PATHS
 SIZE = _WORDS * 8
 """The file's length in bytes."""
@@ -50,7 +56,7 @@ def slots(subject: Subject) -> Slots:
         _group_slot(subject.site),
         _group_slot(subject.group),
         _path_slot(subject.path),
-        *map(_group_slot, subject.tags),
+        *map(_mark_slot, subject.marks),
     )
 
 
@@ -62,8 +68,17 @@ def _group_slot(group: bytes) -> int:
     return _FIRST_GROUP + _hash(group) % GROUPS
 
 
+def _mark_slot(mark: bytes) -> int:
+    return _FIRST_MARK + _hash(mark) % MARKS
+
+
 def _path_slot(path: bytes) -> int:
     return _FIRST_PATH + _hash(path) % PATHS
+
+
+def is_gone(stored: int, now: int) -> bool:
+    """Whether what was stored in one epoch has been purged hard by another; if not, it is stale at worst."""
+    return (now - stored) & _MASK >= HARD
 
 
 class Epochs:
@@ -119,6 +134,12 @@ class Epochs:
     def settle(self) -> None:
         """The feed has been read to its end."""
         self._words[_SETTLED] = 1
+        self._words[_CHANGES] = (self._words[_CHANGES] + 1) & _MASK
+
+    @property
+    def changes(self) -> int:
+        """A number that differs whenever any answer of this object may have become another."""
+        return self._words[_CHANGES]
 
     @property
     def unswept(self) -> bool:
@@ -129,20 +150,25 @@ class Epochs:
     def unswept(self, value: bool) -> None:
         self._words[_UNSWEPT] = value
 
-    def bump_path(self, path: bytes) -> None:
+    def bump_path(self, path: bytes, *, soft: bool = False) -> None:
         """Everything of one `Subject.path`, whatever site shows it."""
-        self._bump(_path_slot(path))
+        self._bump(_path_slot(path), soft)
 
-    def bump_group(self, group: bytes) -> None:
-        """Everything of one site, bucket or cache group: `Subject.site`, `Subject.group` or one of `Subject.tags`."""
-        self._bump(_group_slot(group))
+    def bump_group(self, group: bytes, *, soft: bool = False) -> None:
+        """Everything of one site or bucket: `Subject.site` or `Subject.group`."""
+        self._bump(_group_slot(group), soft)
 
-    def bump_all(self) -> None:
+    def bump_mark(self, mark: bytes, *, soft: bool = False) -> None:
+        """Everything with one of `Subject.marks`: a prefix, a tag, a cache group."""
+        self._bump(_mark_slot(mark), soft)
+
+    def bump_all(self, *, soft: bool = False) -> None:
         """Everything."""
-        self._bump(_EVERYTHING)
+        self._bump(_EVERYTHING, soft)
 
-    def _bump(self, slot: int) -> None:
-        self._words[slot] = (self._words[slot] + 1) & _MASK
+    def _bump(self, slot: int, soft: bool) -> None:
+        self._words[slot] = (self._words[slot] + (1 if soft else HARD)) & _MASK
+        self._words[_CHANGES] = (self._words[_CHANGES] + 1) & _MASK
 
     def sync(self) -> None:
         """Make all bumps so far durable. Blocks on the disk; on Linux fdatasync covers pages written by mmap.

@@ -15,6 +15,7 @@ from urllib.parse import unquote_to_bytes
 from blake3 import blake3
 
 _SUFFIX = 16  # bytes of the hash that closes an asset key
+_DEEPEST = 12  # levels of folders that a lookup knows as prefixes; a purge of a deeper one purges the twelfth
 
 
 class Addressed(Protocol):
@@ -36,9 +37,9 @@ class Subject(NamedTuple):
     group: bytes
     """The bucket, or again the site where there is none."""
     path: bytes
-    """The object within the group. Starts with `group`: a range of keys is a bucket, later a prefix."""
-    tags: tuple[bytes, ...] = ()
-    """The cache groups (RFC 9875) that the stored answer says it belongs to."""
+    """The object within the group. Starts with `group`: a range of keys is a bucket, or a prefix in it."""
+    marks: tuple[bytes, ...] = ()
+    """The prefixes it lies under, and the tags and cache groups (RFC 9875) that the stored answer says it has."""
 
 
 def _split(raw_path: str) -> tuple[bytes, bytes]:
@@ -71,18 +72,46 @@ def purge_subject(site: Addressed, raw_path: str, groups: Iterable[str] = ()) ->
 
     A query is no part of it: a purged URL is purged with all its variants. groups: of the stored answer.
     """
-    tags = tuple(cache_group(site.name, name) for name in groups)
+    group, path = _placed(site, raw_path)
+    return Subject(_site_group(site.name), group, path, _marks(site.name, group, path, groups))
+
+
+def prefix(site: Addressed, raw_path: str) -> bytes:
+    """What the paths of everything under a prefix begin with; the prefix ends with the last "/" of `raw_path`.
+
+    Where that is deeper than lookups go, it is the deepest above that they know; where it is all of a bucket or an
+    upstream, it is their group.
+    """
+    group, path = _placed(site, raw_path)
+    return next(reversed(_prefixes(group, path)), group)
+
+
+def _placed(site: Addressed, raw_path: str) -> tuple[bytes, bytes]:
+    """The group of a path within a site, and the subject's path, which begins with it."""
     path, _ = _split(raw_path)
     if site.upstream is not None:
         group = _site_group(site.name)
-        return Subject(group, group, group + path, tags)
+        return group, group + path
     if site.bucket is not None:
         bucket, key = site.bucket.encode(), unquote_to_bytes(path[1:])
     else:
         first, _, rest = path[1:].partition(b"/")
         bucket, key = unquote_to_bytes(first), unquote_to_bytes(rest)
     group = b"b\0" + bucket + b"\0"
-    return Subject(_site_group(site.name), group, group + key, tags)
+    return group, group + key
+
+
+def _prefixes(group: bytes, path: bytes) -> list[bytes]:
+    """The prefixes that a path lies under, from wide to narrow."""
+    found: list[bytes] = []
+    end = len(group)
+    while len(found) < _DEEPEST and (end := path.find(b"/", end) + 1):
+        found.append(path[:end])
+    return found
+
+
+def _marks(site_name: str, group: bytes, path: bytes, groups: Iterable[str]) -> tuple[bytes, ...]:
+    return (*_prefixes(group, path), *(cache_group(site_name, name) for name in groups))
 
 
 def asset_key(site: Addressed, raw_path: str, selection: str | None = None) -> bytes:
@@ -102,8 +131,8 @@ def subject_of(key: bytes, site_name: str, groups: Iterable[str] = ()) -> Subjec
     """The subject of an asset record: its asset_key(), its site's name and its groups."""
     path = key[: -_SUFFIX - 1]
     kind, name, _ = path.split(b"\0", 2)
-    tags = tuple(cache_group(site_name, group) for group in groups)
-    return Subject(_site_group(site_name), kind + b"\0" + name + b"\0", path, tags)
+    group = kind + b"\0" + name + b"\0"
+    return Subject(_site_group(site_name), group, path, _marks(site_name, group, path, groups))
 
 
 def site_group(site: Addressed) -> bytes:

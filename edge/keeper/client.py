@@ -287,10 +287,10 @@ class KeeperClient:
         assert opened.stored is not None, "a slice that is there has a body"
         return opened.stored, exchange
 
-    async def purge(self, site: str, path: str, wait: float) -> None:
-        """Purge a path with all that was made of it; in force and durable on return. Raises as `fill`."""
+    async def purge(self, site: str, order: link.Order, wait: float) -> None:
+        """Purge something of a site; in force and durable on return. Raises as `fill`."""
         deadline = asyncio.get_running_loop().time() + wait
-        exchange, _ = await self._ask(lambda number: link.Purge(number, site, path), deadline)
+        exchange, _ = await self._ask(lambda number: link.Purge(number, site, order), deadline)
         exchange.close()
 
     def report(self, report: link.Report) -> None:

@@ -20,7 +20,7 @@ from blake3 import blake3
 
 from conf.schema import Settings
 from edge.cache.entry import AssetRecord, source_id, source_key
-from edge.cache.epochs import Epochs
+from edge.cache.epochs import Epochs, is_gone
 from edge.cache.files import BODY_OFFSET, BodyStore, BodyWriter, NoSpace, WrongLength
 from edge.cache.records import RecordStore
 from edge.cache.slices import Slices
@@ -28,6 +28,7 @@ from edge.cache.subjects import asset_key, purge_subject
 from edge.keeper.flights import Flights, StreamFlight
 from edge.keeper.metrics import Metrics
 from edge.keeper.probes import Probes
+from edge.keeper.purge import Purger
 from edge.keeper.record import conditions, drafted, freshened, identified
 from edge.keeper.selection import facts_of, will_do
 from edge.keeper.trouble import NoRoom
@@ -120,10 +121,12 @@ class Assets:
         bodies: BodyStore,
         epochs: Epochs,
         probes: Probes,
+        purger: Purger,
         metrics: Metrics,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._edge = settings.edge
+        self._purger = purger
         self._upstreams = upstreams
         self._records = records
         self._bodies = bodies
@@ -139,14 +142,17 @@ class Assets:
         record = self._records.get_asset(key)
         if record is None or not will_do(record, demand, self._clock()) or not self.current(site, record):
             return None
-        return record
+        return record if record.epoch == self._epoch_of(site, record) else None
 
     def refreshing(self, site: Site, key: bytes) -> AssetRecord | None:
-        """The stored record, if it may be used while it is revalidated (RFC 5861 §3)."""
+        """The stored record, if it may be used while it is revalidated (RFC 5861 §3).
+
+        What was purged softly is stale from then on, and has the window that its upstream gave it, if any.
+        """
         record = self._records.get_asset(key)
-        if record is None or record.refreshing <= self._clock() or not self.current(site, record):
+        if record is None or record.refreshing <= max(self._clock(), record.edge_expires):
             return None
-        return record
+        return record if self.current(site, record) else None
 
     def epoch(self, site: Site, path: str) -> int:
         """The epoch to note before the upstream is asked."""
@@ -294,6 +300,8 @@ class Assets:
             draft = identified(draft, source_id(None, draft.key, digest.hexdigest()))
         record = msgspec.structs.replace(draft, source=writer.commit(source_key(draft.source_id)))
         self._records.put_asset(record)
+        if not self._purger.stands(record):
+            self._purger.overtaken(record)
         flight.grew(writer.written)
         self._metrics.fills.labels(draft.site, "stored").inc()
         self._metrics.fill_bytes.labels(draft.site).inc(writer.written)
@@ -318,7 +326,7 @@ class Assets:
             return record
         alone = self._epochs.current(purge_subject(site, record.path))
         grouped = self._epochs.current(purge_subject(site, record.path, record.groups))
-        return msgspec.structs.replace(record, epoch=record.epoch + grouped - alone)
+        return msgspec.structs.replace(record, epoch=(record.epoch + grouped - alone) % 2**64)
 
     # What is stored, and whether it counts.
 
@@ -340,10 +348,14 @@ class Assets:
         return record
 
     def current(self, site: Site, record: AssetRecord) -> bool:
-        """Whether nothing has been purged, or may have changed unseen, since the record was made."""
+        """Whether the record has not been purged, but softly, and cannot have changed unseen since it was made."""
         if site.at_bucket and not self._epochs.settled:
             return False
-        return record.epoch == self._epochs.current(purge_subject(site, record.path, record.groups))
+        return not is_gone(record.epoch, self._epoch_of(site, record))
+
+    def _epoch_of(self, site: Site, record: AssetRecord) -> int:
+        """The epoch that the record would get now."""
+        return self._epochs.current(purge_subject(site, record.path, record.groups))
 
     def may_stand_in(self, site: Site, old: AssetRecord, until: float) -> bool:
         """Whether an old answer may be given for a failing upstream: `until` is the end of its window for that."""

@@ -42,6 +42,8 @@ from edge.render.pool import RendererPool
 from edge.upstream.bucket import KeyFile
 from edge.upstream.http import HttpClient, UpstreamFailed
 
+_FEED_WAIT = 5.0
+"""Seconds after the start in which the feed has to be read to its end."""
 _KEY_WAIT = 0.5  # seconds between looks for an edge key that is not there yet
 
 log = structlog.get_logger()
@@ -68,6 +70,7 @@ async def keep(settings: Settings) -> None:
         stack.push_async_callback(client.close)
         key_file = KeyFile(settings.edge_key)
         upstreams = Upstreams(settings, client, key_file, Breakers(time.monotonic))
+        purger = Purger(epochs, records, metrics)
         probes = Probes(settings, records=records, bodies=bodies, renderers=renderers)
         stack.push_async_callback(probes.close)
         assets = Assets(
@@ -77,12 +80,12 @@ async def keep(settings: Settings) -> None:
             bodies=bodies,
             epochs=epochs,
             probes=probes,
+            purger=purger,
             metrics=metrics,
         )
         stack.push_async_callback(assets.close)
-        renderings = Renderings(records=records, bodies=bodies, renderers=renderers, metrics=metrics)
+        renderings = Renderings(records=records, bodies=bodies, renderers=renderers, purger=purger, metrics=metrics)
         stack.push_async_callback(renderings.close)
-        purger = Purger(epochs, records, metrics)
         slices = SliceFlights(assets=assets, upstreams=upstreams, bodies=bodies, purger=purger, metrics=metrics)
         stack.push_async_callback(slices.close)
         passing = Passing(assets=assets, upstreams=upstreams, records=records, purger=purger)
@@ -93,7 +96,8 @@ async def keep(settings: Settings) -> None:
 
         session = await stack.enter_async_context(aiohttp.ClientSession())
         follower = _follow(settings, key_file, session, purger, epochs, metrics)
-        await stack.enter_async_context(cancelled(purger.run(), follower))
+        unled = _without_feed(epochs, purger, [site for site in sites if site.at_bucket])
+        await stack.enter_async_context(cancelled(purger.run(), follower, unled))
         sessions = Sessions(rooms)
         stack.push_async_callback(sessions.close)
         server = await _listen(settings, sessions)
@@ -102,8 +106,8 @@ async def keep(settings: Settings) -> None:
             admin_app(
                 metrics=metrics,
                 purger=purger,
-                match=lambda host, target: _source(sites, host, target),
-                named=sites.named,
+                match=sites.match,
+                named={site.name: site for site in sites},
                 ready=lambda: None,
             ),
             access_log=None,
@@ -157,6 +161,19 @@ async def _listen(settings: Settings, sessions: Sessions) -> asyncio.Server:
     return server
 
 
+async def _without_feed(epochs: Epochs, purger: Purger, sites: list[Site]) -> None:
+    """Where there is no feed to read: what is stored from before is asked for again, and what comes is `revalidate`d.
+
+    Else every request would be asked for again until there is one.
+    """
+    await asyncio.sleep(_FEED_WAIT)
+    if not epochs.settled:
+        log.warning("the feed cannot be read", action="what is stored is revalidated before use", sites=len(sites))
+        await purger.revalidate_sites(sites)
+        epochs.settle()
+    await asyncio.Event().wait()
+
+
 async def _follow(
     settings: Settings,
     key_file: KeyFile,
@@ -184,14 +201,3 @@ async def _follow(
         clock=time.time,
         jitter=random.random,
     ).run()
-
-
-def _source(sites: Sites, host: str, target: str) -> tuple[Site, str] | None:
-    """The site and the source's name within it that a URL is about."""
-    raw_path, _, raw_query = target.partition("?")
-    matched = sites.match(host, raw_path)
-    if matched is None:
-        return None
-    site, within = matched
-    path = site.source_path(within, raw_query)
-    return None if path is None else (site, path)

@@ -76,12 +76,24 @@ class Slice(msgspec.Struct, frozen=True, tag="slice"):
     wait: float
 
 
+class Order(msgspec.Struct, frozen=True):
+    """What of a site to purge: one thing of these. Soft makes stale what would else be gone."""
+
+    url: str | None = None
+    """A path (Site.source_path) with all its variants."""
+    prefix: str | None = None
+    """A raw path within the site: everything that begins with it up to its last "/"."""
+    tags: tuple[str, ...] = ()
+    """Tags or cache groups."""
+    soft: bool = False
+
+
 class Purge(msgspec.Struct, frozen=True, tag="purge"):
-    """Forget everything stored for a path of a site."""
+    """Purge something of a site; without a URL, a prefix or tags, all of it."""
 
     id: int
     site: str
-    path: str
+    order: Order
 
 
 class Credit(msgspec.Struct, frozen=True, tag="credit"):

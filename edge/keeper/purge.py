@@ -1,15 +1,16 @@
 """Purging: in force at once, durable before it is acknowledged, and gone from the disk soon after.
 
-The rule of this file: a purge is a bump of an epoch (edge/cache/epochs.py); sweeping then unlinks what the bump made
-unreachable: asset records whose epoch has passed, their sources, and *all* renderings of those sources. Renderings
-of identical content are shared between URLs; that a moderator's deletion leaves nothing behind is worth more than
-what another URL with the same content saves, which is made anew when next asked for. A purged URL is swept before
-its purge returns, so a feed's cursor never passes what is still on the disk. Sites, buckets and everything are swept
-by `run()`, in steps (a million records take about half a minute), and again from the start after a crash.
+The rule of this file: a purge is a bump of an epoch (edge/cache/epochs.py). A soft one makes what it names stale; a
+hard one makes it gone, and sweeping then unlinks it: asset records whose epoch has passed, their sources, and *all*
+renderings of those sources. Renderings of identical content are shared between URLs; that a moderator's deletion
+leaves nothing behind is worth more than what another URL with the same content saves, which is made anew when next
+asked for. A purged URL is swept before its purge returns, so a feed's cursor never passes what is still on the disk.
+Everything wider is swept by `run()`, in steps (a million records take about half a minute), and again from the start
+after a crash.
 
 A fill that runs while its asset is purged must not bring the old bytes back. It takes `epochs.current(subject)`
-before it asks the upstream, stores that epoch in its record, and asks `usable(record)` right before it stores
-anything: everything here runs on the keeper's event loop, so no purge comes between the question and the storing.
+before it asks the upstream and stores that epoch in its record, which then is unusable; what such a fill has written
+is `overtaken`, and swept once whoever waited for it has been told where it lies.
 """
 
 from __future__ import annotations
@@ -21,11 +22,14 @@ import structlog
 
 from edge.cache import subjects
 from edge.cache.entry import AssetRecord
-from edge.cache.epochs import Epochs
+from edge.cache.epochs import Epochs, is_gone
 from edge.cache.records import RecordStore
 from edge.cache.subjects import Addressed
+from edge.keeper.link import Order
 from edge.keeper.metrics import Metrics
 
+OVERTAKEN_FOR = 5.0
+"""Seconds after which the bytes of a fill that a purge has overtaken are removed."""
 _SLICE = 64  # records of one step of a sweep, between which the keeper does other work
 
 _log = structlog.get_logger()
@@ -34,8 +38,8 @@ _log = structlog.get_logger()
 class Purger:
     """When one of these coroutines returns, the purge is in force in every process and durable.
 
-    They raise OSError where it could not be made durable; it is in force all the same. `records` drops bodies
-    through its own on_drop.
+    They raise OSError where it could not be made durable; it is in force all the same. `soft` makes stale what would
+    else be gone. `records` drops bodies through its own on_drop.
     """
 
     def __init__(self, epochs: Epochs, records: RecordStore, metrics: Metrics | None = None) -> None:
@@ -43,35 +47,58 @@ class Purger:
         self._records = records
         self._metrics = metrics or Metrics()
         self._unswept: dict[bytes, None] = {}
+        self._overtaken = 0
         self._wake = asyncio.Event()
 
-    async def purge_url(self, site: Addressed, raw_path: str) -> None:
+    async def carry_out(self, site: Addressed, order: Order) -> None:
+        """An order about a site."""
+        if order.url is not None:
+            await self.purge_url(site, order.url, soft=order.soft)
+        elif order.prefix is not None:
+            await self.purge_prefix(site, order.prefix, soft=order.soft)
+        elif order.tags:
+            await self.purge_groups(site, order.tags, soft=order.soft, by="request")
+        else:
+            await self.purge_site(site, soft=order.soft)
+
+    async def purge_url(self, site: Addressed, raw_path: str, *, soft: bool = False) -> None:
         """One path within a site, with all variants and queries; and the same object on other sites."""
         path = subjects.purge_subject(site, raw_path).path
         self._metrics.purges.labels("url", "request").inc()
-        await self._purge(paths=(path,))
+        await self._purge((path,), soft=soft)
 
-    async def purge_site(self, site: Addressed) -> None:
+    async def purge_prefix(self, site: Addressed, raw_path: str, *, soft: bool = False) -> None:
+        """Everything whose path begins with `raw_path` up to its last "/"; and the same objects on other sites."""
+        self._metrics.purges.labels("prefix", "request").inc()
+        if raw_path == "/" and site.bucket is None and site.upstream is None:  # all buckets there are
+            await self._purge_group(subjects.site_group(site), subjects.site_assets(site), soft)
+            return
+        prefix, group = subjects.prefix(site, raw_path), subjects.purge_subject(site, raw_path).group
+        if prefix == group:
+            await self._purge_group(group, group, soft)
+            return
+        self._epochs.bump_mark(prefix, soft=soft)
+        await self._settle(prefix, soft)
+
+    async def purge_site(self, site: Addressed, *, soft: bool = False) -> None:
         """Everything a site shows."""
         self._metrics.purges.labels("site", "request").inc()
-        self._epochs.bump_group(subjects.site_group(site))
-        self._sweep_soon(subjects.site_assets(site))
-        await self._sync()
+        await self._purge_group(subjects.site_group(site), subjects.site_assets(site), soft)
 
-    async def purge_groups(self, site: Addressed, names: Collection[str]) -> None:
-        """Everything of a site that belongs to one of these cache groups (RFC 9875)."""
-        self._metrics.purges.labels("group", "answer").inc(len(names))
+    async def purge_groups(
+        self, site: Addressed, names: Collection[str], *, soft: bool = False, by: str = "answer"
+    ) -> None:
+        """Everything of a site that has one of these tags or belongs to one of these cache groups (RFC 9875)."""
+        self._metrics.purges.labels("tag", by).inc(len(names))
         for name in names:
-            self._epochs.bump_group(subjects.cache_group(site.name, name))
-        self._sweep_soon(subjects.site_assets(site))
-        await self._sync()
+            self._epochs.bump_mark(subjects.cache_group(site.name, name), soft=soft)
+        await self._settle(subjects.site_assets(site), soft)
 
-    async def purge_all(self) -> None:
+    async def purge_all(self, *, soft: bool = False) -> None:
         """Everything."""
         self._metrics.purges.labels("all", "request").inc()
-        self._epochs.bump_all()
-        self._sweep_soon(b"")
-        await self._sync()
+        self._epochs.bump_all(soft=soft)
+        await self._settle(b"", soft)
 
     async def purge_changed(self, paths: Collection[bytes], groups: Collection[bytes]) -> None:
         """What the feed says has changed: subjects.bucket_path() and subjects.bucket_group() values."""
@@ -85,19 +112,49 @@ class Purger:
         self._epochs.bump_all()
         await self._sync()
 
-    def usable(self, record: AssetRecord) -> bool:
-        """Whether the record has not been purged since its epoch was taken."""
-        return self._epochs.current(subjects.subject_of(record.key, record.site, record.groups)) == record.epoch
-
-    async def _purge(self, paths: Collection[bytes], groups: Collection[bytes] = ()) -> None:
-        for path in paths:
-            self._epochs.bump_path(path)
-        for group in groups:
-            self._epochs.bump_group(group)
-            self._sweep_soon(group)
+    async def revalidate_sites(self, sites: Collection[Addressed]) -> None:
+        """As `revalidate_all`, of some sites alone."""
+        for site in sites:
+            self._epochs.bump_group(subjects.site_group(site))
         await self._sync()
+
+    def stands(self, record: AssetRecord) -> bool:
+        """Whether the record has not been purged, but softly, since its epoch was taken."""
+        subject = subjects.subject_of(record.key, record.site, record.groups)
+        return not is_gone(record.epoch, self._epochs.current(subject))
+
+    def overtaken(self, record: AssetRecord) -> None:
+        """A fill has stored what was purged meanwhile: it is swept a little later, or after the next start."""
+        self._epochs.unswept = True
+        self._overtaken += 1
+        path = subjects.subject_of(record.key, record.site).path + b"\0"
+        asyncio.get_running_loop().call_later(OVERTAKEN_FOR, self._sweep_overtaken, path)
+
+    def _sweep_overtaken(self, path: bytes) -> None:
+        self._overtaken -= 1
+        self._sweep_soon(path)
+
+    async def _purge(self, paths: Collection[bytes], groups: Collection[bytes] = (), *, soft: bool = False) -> None:
         for path in paths:
-            await self._sweep(path + b"\0")
+            self._epochs.bump_path(path, soft=soft)
+        for group in groups:
+            self._epochs.bump_group(group, soft=soft)
+            if not soft:
+                self._sweep_soon(group)
+        await self._sync()
+        if not soft:
+            for path in paths:
+                await self._sweep(path + b"\0")
+
+    async def _purge_group(self, group: bytes, assets: bytes, soft: bool) -> None:
+        self._epochs.bump_group(group, soft=soft)
+        await self._settle(assets, soft)
+
+    async def _settle(self, assets: bytes, soft: bool) -> None:
+        """Make a bump durable; what it has made unreachable among `assets` will be swept."""
+        if not soft:
+            self._sweep_soon(assets)
+        await self._sync()
 
     async def _sync(self) -> None:
         await asyncio.to_thread(self._epochs.sync)
@@ -118,13 +175,13 @@ class Purger:
                 prefix = next(iter(self._unswept))
                 del self._unswept[prefix]
                 await self._sweep(prefix)
-            self._epochs.unswept = False
+            self._epochs.unswept = self._overtaken > 0
 
     async def _sweep(self, prefix: bytes) -> None:
-        """Remove the unusable assets whose keys start with `prefix`."""
+        """Remove the assets that are gone and whose keys start with `prefix`."""
         swept = 0
         for number, record in enumerate(self._records.assets(prefix), start=1):
-            if not self.usable(record):
+            if not self.stands(record):
                 self._records.discard_asset(record.key)
                 swept += 1
             if number % _SLICE == 0:

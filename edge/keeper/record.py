@@ -19,6 +19,7 @@ from edge.policy.invalidation import groups
 from edge.policy.reasons import Detail
 from edge.policy.sites import Site
 from edge.policy.stale import windows as stale_windows
+from edge.policy.tags import tags
 from edge.upstream.bucket import IDENTITY_HEADER
 from wire.dates import http_date, parse_http_date
 from wire.etags import parse_etag
@@ -68,7 +69,7 @@ def drafted(
         upstream_date=_date(headers, answered),
         upstream_age=age,
         no_transform=freshness.forbids_transform(headers),
-        groups=groups(headers),
+        groups=(*groups(headers), *tags(headers, site.tag_headers)),
     )
     if transparent:  # its upstream's tags are taken for what they are, and trusted to name nothing
         return draft
@@ -118,8 +119,15 @@ def freshened(
         upstream_date=_date(answer, answered),
         upstream_age=age,
         no_transform=freshness.forbids_transform(headers),
-        groups=groups(headers),
+        groups=(*groups(headers), *_tags(old, site, answer)),
     )
+
+
+def _tags(old: AssetRecord, site: Site, answer: Mapping[str, str]) -> tuple[str, ...]:
+    """The tags after a 304: its own, or those there were where it has none."""
+    if any(field in answer for field in site.tag_headers):
+        return tags(answer, site.tag_headers)
+    return old.groups[len(groups(old.headers)) :]
 
 
 def conditions(old: AssetRecord | None, *, current: bool) -> dict[str, str]:

@@ -17,6 +17,7 @@ from edge.cache.files import BODY_OFFSET, BodyReader, BodyStore, Damaged, NoSpac
 from edge.cache.records import RecordStore
 from edge.keeper.flights import Flight, Flights
 from edge.keeper.metrics import Metrics
+from edge.keeper.purge import Purger
 from edge.keeper.selection import Unmade
 from edge.keeper.trouble import NoRoom, SourceGone
 from edge.policy.reasons import Detail
@@ -41,12 +42,14 @@ class Renderings:
         records: RecordStore,
         bodies: BodyStore,
         renderers: RendererPool,
+        purger: Purger,
         metrics: Metrics,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._records = records
         self._bodies = bodies
         self._renderers = renderers
+        self._purger = purger
         self._metrics = metrics
         self._clock = clock
         self._flights: Flights[tuple[str, bool], RenderingFlight] = Flights()
@@ -93,6 +96,8 @@ class Renderings:
             source_bytes=asset.source.length,
             yields=yields,
         )
+        if not self._purger.stands(asset):  # purged meanwhile: what was made of it must not come to the disk
+            raise SourceGone
         self._metrics.renders.labels("yielded" if yields else "made").inc()
         return None if yields else self._keep(asset, unmade, rendered, name)
 

@@ -121,10 +121,10 @@ class Session:
         site = self._rooms.sites.named(purge.site)
         try:
             if site is not None:
-                await self._rooms.purger.purge_url(site, purge.path)
+                await self._rooms.purger.carry_out(site, purge.order)
             self.send(link.Done(purge.id))
         except OSError as error:
-            log.exception("a purge is in force but may not be durable", site=purge.site, path=purge.path)
+            log.exception("a purge is in force but may not be durable", site=purge.site)
             self.send(link.Failed(purge.id, 500, CacheStatus(), f"the purge may not be durable: {error}"))
 
     def _count(self, report: link.Report) -> None:

@@ -122,7 +122,9 @@ class Waiter:
             return asset
         asset = assets.refreshing(self._site, key) if self._demand == NONE else None
         if asset is not None:
-            self._status = CacheStatus(hit=True, ttl=int(asset.edge_expires - time.time()), detail=Detail.REFRESHING)
+            self._status = CacheStatus(
+                hit=True, ttl=min(0, int(asset.edge_expires - time.time())), detail=Detail.REFRESHING
+            )
             self._join(background=True)
         return asset
 

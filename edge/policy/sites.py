@@ -140,6 +140,8 @@ class Site:
     revalidate: float
     """Seconds; the site's own or the edge's."""
     purge_secret: str | None
+    tag_headers: tuple[str, ...]
+    """The fields, in lower case, of an upstream's answer that carry its tags."""
     behaviour: Behaviour
 
     @property
@@ -256,6 +258,7 @@ def _compile(site: schema.Site, edge: schema.Edge) -> Site:
         downstream_vary=site.downstream_vary,
         cors="" if BEHAVIOURS[site.kind].transparent else site.cors,
         revalidate=edge.revalidate if site.revalidate is None else site.revalidate,
-        purge_secret=site.purge_secret,
+        purge_secret=site.purge_secret if site.name != DEFAULT_SITE else edge.purge_secret,
+        tag_headers=tuple(name.lower() for name in edge.tag_headers),
         behaviour=BEHAVIOURS[site.kind],
     )

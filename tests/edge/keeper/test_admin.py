@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from edge.cache.epochs import Epochs
+from edge.cache.epochs import HARD, Epochs
 from edge.cache.records import RecordStore
 from edge.cache.subjects import Addressed, purge_subject
 from edge.keeper.admin import admin_app
@@ -45,7 +45,7 @@ async def admin(tmp_path: Path) -> AsyncIterator[Admin]:
         metrics=admin.metrics,
         purger=Purger(admin.epochs, admin.records, admin.metrics),
         match=admin.match,
-        named={"photos-host": PHOTOS}.get,
+        named={"photos-host": PHOTOS, "default": DEFAULT},
         ready=lambda: admin.reason,
     )
     async with TestClient(TestServer(app)) as client:
@@ -57,11 +57,28 @@ async def test_a_purged_url_a_purged_site_and_everything_are_in_force_when_answe
     subject, other = purge_subject(PHOTOS, "/a b"), purge_subject(DEFAULT, "/films/x")
     before = admin.epochs.current(subject), admin.epochs.current(other)
     assert await admin.purge({"url": "https://photos.example/a%20b?w=100"}) == 204
-    assert (admin.epochs.current(subject), admin.epochs.current(other)) == (before[0] + 1, before[1])
+    assert (admin.epochs.current(subject), admin.epochs.current(other)) == (before[0] + HARD, before[1])
     assert await admin.purge({"site": "photos-host"}) == 204
-    assert (admin.epochs.current(subject), admin.epochs.current(other)) == (before[0] + 2, before[1])
+    assert (admin.epochs.current(subject), admin.epochs.current(other)) == (before[0] + 2 * HARD, before[1])
     assert await admin.purge({"all": True}) == 204
-    assert (admin.epochs.current(subject), admin.epochs.current(other)) == (before[0] + 3, before[1] + 1)
+    assert (admin.epochs.current(subject), admin.epochs.current(other)) == (before[0] + 3 * HARD, before[1] + HARD)
+
+
+async def test_a_prefix_is_a_folder_and_a_tag_is_one_site_s_or_all_sites(admin: Admin) -> None:
+    inside, beside = purge_subject(PHOTOS, "/2024/a/b", ("t",)), purge_subject(PHOTOS, "/2024b/a")
+
+    def epochs() -> tuple[int, int]:
+        return admin.epochs.current(inside), admin.epochs.current(beside)
+
+    before = epochs()
+    assert await admin.purge({"prefix": "https://photos.example/2024/"}) == 204
+    assert epochs() == (before[0] + HARD, before[1])
+    assert await admin.purge({"tag": "t", "site": "default"}) == 204
+    assert epochs() == (before[0] + HARD, before[1])
+    assert await admin.purge({"tag": "t", "soft": True}) == 204
+    assert epochs() == (before[0] + HARD + 1, before[1])
+    assert await admin.purge({"prefix": "https://photos.example/"}) == 204
+    assert epochs() == (before[0] + 2 * HARD + 1, before[1] + HARD)
 
 
 @pytest.mark.parametrize(
@@ -76,6 +93,10 @@ async def test_a_purged_url_a_purged_site_and_everything_are_in_force_when_answe
         ({"url": "http://[::1/a"}, 400),
         ({"url": "https://unknown.example/a"}, 404),
         ({"site": "unknown"}, 404),
+        ({"prefix": "https://photos.example/a"}, 400),
+        ({"prefix": "https://unknown.example/"}, 404),
+        ({"tag": "x", "site": "unknown"}, 404),
+        ({"tag": "x", "all": True}, 400),
     ],
 )
 async def test_a_purge_that_names_nothing_is_refused_and_purges_nothing(admin: Admin, order: Any, status: int) -> None:

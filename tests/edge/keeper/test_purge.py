@@ -77,10 +77,10 @@ async def test_a_purged_url_is_gone_in_every_spelling_on_every_site_and_no_other
     stays = node.fill(DEFAULT, "/photos/other")
     await node.purger.purge_url(DEFAULT, "/photos/caf%c3%a9?w=100")
     for record in gone:
-        assert not node.purger.usable(record)
+        assert not node.purger.stands(record)
         assert node.records.get_asset(record.key) is None
         assert node.bytes_left(record) == 0
-    assert node.purger.usable(stays)
+    assert node.purger.stands(stays)
     assert node.bytes_left(stays) == 2
 
 
@@ -94,14 +94,14 @@ async def test_a_purge_leaves_nothing_of_content_that_other_urls_share(node: Nod
     first, second = (node.fill(DEFAULT, f"/photos/{n}", identity="same") for n in range(2))
     await node.purger.purge_url(DEFAULT, "/photos/0")
     assert node.bytes_left(first) == 0
-    assert node.purger.usable(second), "the other URL is still known, and fetched anew when asked for"
+    assert node.purger.stands(second), "the other URL is still known, and fetched anew when asked for"
 
 
 async def test_a_purged_site_is_gone_and_other_sites_of_its_bucket_stay(node: Node) -> None:
     gone, stays = node.fill(PHOTOS, "/a"), node.fill(DEFAULT, "/photos/a")
     await node.purger.purge_site(PHOTOS)
-    assert not node.purger.usable(gone)
-    assert node.purger.usable(stays)
+    assert not node.purger.stands(gone)
+    assert node.purger.stands(stays)
     await node.swept()
     assert (node.bytes_left(gone), node.bytes_left(stays)) == (0, 2)
 
@@ -109,7 +109,7 @@ async def test_a_purged_site_is_gone_and_other_sites_of_its_bucket_stay(node: No
 async def test_everything_can_be_purged(node: Node) -> None:
     records = [node.fill(DEFAULT, f"/photos/{number}") for number in range(300)]
     await node.purger.purge_all()
-    assert not any(map(node.purger.usable, records))
+    assert not any(map(node.purger.stands, records))
     await node.swept()
     assert not any(map(node.bytes_left, records))
     assert node.ledger.used == 0
@@ -119,7 +119,7 @@ async def test_what_the_feed_names_is_purged(node: Node) -> None:
     changed, stays = node.fill(DEFAULT, "/photos/a"), node.fill(DEFAULT, "/photos/b")
     other = node.fill(DEFAULT, "/films/a")
     await node.purger.purge_changed([bucket_path("photos", "a")], [bucket_group("films")])
-    assert [node.purger.usable(record) for record in (changed, stays, other)] == [False, True, False]
+    assert [node.purger.stands(record) for record in (changed, stays, other)] == [False, True, False]
     await node.swept()
     assert [node.bytes_left(record) for record in (changed, stays, other)] == [0, 2, 0]
 
@@ -127,16 +127,16 @@ async def test_what_the_feed_names_is_purged(node: Node) -> None:
 async def test_a_lost_feed_makes_everything_revalidated_and_removes_nothing(node: Node) -> None:
     record = node.fill(DEFAULT, "/photos/a")
     await node.purger.revalidate_all()
-    assert not node.purger.usable(record)
+    assert not node.purger.stands(record)
     await node.swept()
     assert node.bytes_left(record) == 2
 
 
 async def test_a_fill_that_a_purge_overtook_is_not_usable(node: Node) -> None:
     before = asset(DEFAULT, "/photos/a", epoch=node.epochs.current(purge_subject(DEFAULT, "/photos/a")))
-    assert node.purger.usable(before)
+    assert node.purger.stands(before)
     await node.purger.purge_url(DEFAULT, "/photos/a")
-    assert not node.purger.usable(before)
+    assert not node.purger.stands(before)
 
 
 async def test_a_purge_that_was_not_swept_is_swept_after_a_restart(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ async def test_a_purge_that_was_not_swept_is_swept_after_a_restart(tmp_path: Pat
     killed.close()
     node = Node(tmp_path)
     assert node.bytes_left(record) == 2
-    assert not node.purger.usable(record)
+    assert not node.purger.stands(record)
     await node.swept()
     assert node.bytes_left(record) == 0
     node.close()
@@ -157,7 +157,7 @@ async def test_a_purge_is_acknowledged_only_once_it_is_durable(node: Node, monke
     synced = []
 
     def failing() -> None:
-        synced.append(node.purger.usable(record))
+        synced.append(node.purger.stands(record))
         raise OSError("no disk")
 
     monkeypatch.setattr(node.epochs, "sync", failing)
