@@ -50,7 +50,7 @@ def test_a_refused_edge_key_is_no_404(edge: Stage) -> None:
     body = b"<Error><Code>SignatureDoesNotMatch</Code></Error>"
     edge.origin.on("/media/key.jpg", body, "application/xml", status=403)
     assert edge.get("/media/key.jpg").status == 502
-    assert edge.events("the origin refuses the edge key")
+    assert edge.events("the upstream refuses the edge's key")
 
 
 def test_an_upstream_that_fails_gives_502_once_for_all_who_wait(edge: Stage) -> None:
