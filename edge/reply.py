@@ -225,7 +225,8 @@ def moving(answer: Answer, outcome: CacheStatus, now: float) -> Headers:
 
 def _as_it_came(answer: Answer, once: Headers, *, stored: bool, now: float) -> Said:
     """What a transparent cache says: the upstream's own headers, and an Age where the answer may be older."""
-    life = (_date(answer), _age(answer, now)) if stored else (_date(answer),)
+    aged = stored or answer.asset.upstream_age >= 1
+    life = (_date(answer), _age(answer, now)) if aged else (_date(answer),)
     kept = [item for item in answer.asset.headers.items() if item[0] not in ("date", "content-length")]
     content = tuple(item for item in kept if item[0].startswith("content-") and item[0] != "content-location")
     about = tuple(item for item in kept if item not in content)

@@ -81,16 +81,18 @@ def quote(text: str) -> str:
 def parse_cache_control(values: str | Iterable[str] | None) -> dict[str, str | None]:
     """The directives of Cache-Control (RFC 9111 §5.2): lower-case name → unquoted argument or None.
 
-    Of a directive that stands twice the first counts (§4.2.1).
+    Of a directive that stands twice the first counts (§4.2.1). Blanks beside the equals sign are no part of the
+    grammar: the directive is there, and its argument is not one that can be read.
     """
     if values is None:
         return {}
     directives: dict[str, str | None] = {}
     for value in (values,) if isinstance(values, str) else values:
         for member in split_list(value):
-            name, equals, argument = member.partition("=")
-            name = name.strip(" \t").lower()
-            directives.setdefault(name, unquote(argument.strip(" \t")) if equals else None)
+            before, equals, argument = member.partition("=")
+            name = before.strip(" \t")
+            spaced = argument != argument.lstrip(" \t") or before != name
+            directives.setdefault(name.lower(), ("" if spaced else unquote(argument)) if equals else None)
     return directives
 
 

@@ -19,7 +19,7 @@ from blake3 import blake3
 
 from edge.cache.slices import Slices
 
-VERSION = 3
+VERSION = 4
 """Raised with every change of a record's meaning; older ones are then refetched, never migrated."""
 
 _ENVELOPE = struct.Struct("<BI")
@@ -102,12 +102,12 @@ class AssetRecord(msgspec.Struct, frozen=True, tag="asset", omit_defaults=True):
 
 
 class VaryRecord(msgspec.Struct, frozen=True, tag="vary", omit_defaults=True):
-    """Which fields of a request select among the answers of one (site, path), by its latest answer."""
+    """Which fields of a request select among the answers of one (site, path)."""
 
     key: bytes
     """subjects.asset_key() without a selection; checked on reading."""
-    fields: tuple[str, ...]
-    """Names in lower case, sorted."""
+    sets: tuple[tuple[str, ...], ...]
+    """What each Vary that its answers had names, the latest first: names in lower case, sorted."""
 
 
 class Representation(msgspec.Struct, frozen=True, tag="representation", omit_defaults=True):

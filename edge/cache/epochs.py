@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import mmap
 import os
+from collections.abc import Iterable
 from hashlib import blake2b
 from pathlib import Path
 from typing import Self, TypeAlias
@@ -95,6 +96,8 @@ class Epochs:
         access = mmap.ACCESS_WRITE if writable else mmap.ACCESS_READ
         self._map = mmap.mmap(descriptor, SIZE, access=access)
         self._words = memoryview(self._map).cast("Q")
+        self._moment = 0
+        self._moved: dict[int, int] = {}
 
     @classmethod
     def write(cls, path: Path, *, base: int) -> Self:
@@ -160,7 +163,22 @@ class Epochs:
 
     def bump_mark(self, mark: bytes, *, soft: bool = False) -> None:
         """Everything with one of `Subject.marks`: a prefix, a tag, a cache group."""
-        self._bump(_mark_slot(mark), soft)
+        slot = _mark_slot(mark)
+        self._bump(slot, soft)
+        self._moment += 1
+        self._moved[slot] = self._moment
+
+    @property
+    def moment(self) -> int:
+        """How many marks this process has bumped so far."""
+        return self._moment
+
+    def moved(self, marks: Iterable[bytes], since: int) -> bool:
+        """Whether this process has bumped one of these marks since that `moment`.
+
+        For answers that name their tags and groups only when they come: nobody could note those epochs before.
+        """
+        return any(self._moved.get(_mark_slot(mark), 0) > since for mark in marks)
 
     def bump_all(self, *, soft: bool = False) -> None:
         """Everything."""

@@ -28,6 +28,7 @@ LEAST_LIMIT = 256 * 1024
 
 _CHECKPOINT_PAGES = 64  # the log beside the database stays near 256 KiB instead of SQLite's usual 4 MiB
 _TRIMMED = 64  # records dropped for one that was put above the limit
+_VARIES = 4  # different Vary fields of one path whose answers are still found
 _BATCH = 256  # rows of one step of a walk
 _MODE_RAW = 1  # diskcache.core.MODE_RAW: the value itself is in the row
 
@@ -190,19 +191,20 @@ class RecordStore:
                 self._drop(body)
             self.discard_source(record.source_id)
 
-    def get_vary(self, key: bytes) -> tuple[str, ...]:
-        """The request fields that select among the answers of a path; `key` is subjects.asset_key()."""
+    def get_vary(self, key: bytes) -> tuple[tuple[str, ...], ...]:
+        """The sets of request fields that select among the answers of a path, the latest answer's first.
+
+        `key` is subjects.asset_key(). Empty: no answer has varied.
+        """
         record = self._get(VaryRecord, _vary_row(key))
-        return record.fields if record is not None and record.key == key else ()
+        return record.sets if record is not None and record.key == key else ()
 
     def put_vary(self, key: bytes, fields: tuple[str, ...]) -> None:
-        """Note the fields that the latest answer of a path names; what was stored by others is not found any more."""
-        if fields == self.get_vary(key):
-            return
-        if fields:
-            self._put(_vary_row(key), encode(VaryRecord(key, fields)))
-        else:
-            self._delete(_vary_row(key))
+        """Note the fields that the latest answer of a path names; of what others named, a few are remembered."""
+        known = self.get_vary(key)
+        sets = (fields, *(one for one in known or ((),) if one != fields))[:_VARIES]
+        if sets not in (known, ((),)):
+            self._put(_vary_row(key), encode(VaryRecord(key, sets)))
 
     def assets(self, prefix: bytes = b"") -> Iterator[AssetRecord]:
         """The assets whose keys start with `prefix` (Subject.path, Subject.group), in steps of one short read.

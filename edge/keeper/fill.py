@@ -7,25 +7,22 @@ all; an answer that may not be shared is handed to the first waiter, and the oth
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TypeAlias
+from contextlib import asynccontextmanager
 
 import msgspec
 from blake3 import blake3
 
 from conf.schema import Settings
 from edge.cache.entry import AssetRecord, source_id, source_key
-from edge.cache.epochs import Epochs, is_gone
+from edge.cache.epochs import HARD, Epochs, is_gone
 from edge.cache.files import BODY_OFFSET, BodyStore, BodyWriter, NoSpace, WrongLength
 from edge.cache.records import RecordStore
 from edge.cache.slices import Slices
 from edge.cache.subjects import asset_key, purge_subject
 from edge.keeper.flights import Flights, StreamFlight
+from edge.keeper.landing import Aim, Landed, Opening, SourceFlight, Unshared
 from edge.keeper.metrics import Metrics
 from edge.keeper.probes import Probes
 from edge.keeper.purge import Purger
@@ -42,71 +39,12 @@ from edge.policy.sites import Site
 from edge.policy.slicing import is_sliced
 from edge.policy.sniff import LOOKED_AT, by_content, worth_a_look
 from edge.policy.storing import not_storable
+from edge.policy.validation import about_another
 from edge.upstream.http import UpstreamAnswer, UpstreamFailed
 from wire.fields import combine
 
 UNSHARED_MEMORY = 30.0  # seconds for which an asset whose answer may not be shared is asked for without a flight
 _UNSHARED_LIMIT = 10_000
-_CLAIM_WAIT = 1.0  # seconds that an answer which may not be shared waits for somebody to take it
-
-
-@dataclass(frozen=True, slots=True)
-class Landed:
-    """How a source's flight ended: with a record that may be used now."""
-
-    record: AssetRecord
-    forward: Forward
-    fwd_status: int | None
-    stored: bool = False
-    detail: Detail | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """A source whose body has begun to arrive: the record as far as it is known, and the file that grows."""
-
-    draft: AssetRecord
-    path: Path
-    offset: int
-    length: int | None
-    once: Lines
-    """Header lines for the client whose request this was."""
-
-
-class Unshared:
-    """An answer that may not be shared: whoever takes it first has it to himself."""
-
-    def __init__(self, draft: AssetRecord, answer: UpstreamAnswer, detail: Detail, once: Lines = ()) -> None:
-        self.draft = draft
-        self.answer = answer
-        self.detail = detail
-        self.once = once
-        self._taken = asyncio.Event()
-        self._released = asyncio.Event()
-
-    def take(self) -> bool:
-        """Whether the answer is the caller's now, who must release it."""
-        if self._taken.is_set():
-            return False
-        self._taken.set()
-        return True
-
-    def release(self) -> None:
-        """The answer is not read any more."""
-        self._released.set()
-
-    async def done(self) -> None:
-        """Wait until whoever took it has released it; if nobody takes it, not for long."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_CLAIM_WAIT):
-                await self._taken.wait()
-        if not self.take():
-            await self._released.wait()
-
-
-Lines: TypeAlias = tuple[tuple[str, str], ...]
-SourceHead: TypeAlias = Opening | Unshared
-SourceFlight: TypeAlias = StreamFlight[SourceHead, Landed]
 
 
 class Assets:
@@ -154,15 +92,15 @@ class Assets:
             return None
         return record if self.current(site, record) else None
 
-    def epoch(self, site: Site, path: str) -> int:
-        """The epoch to note before the upstream is asked."""
-        return self._epochs.current(purge_subject(site, path))
+    def aim(self, site: Site, path: str, key: bytes | None = None) -> Aim:
+        """What to note before the upstream is asked; `key` where it is not the path's own."""
+        key = asset_key(site, path) if key is None else key
+        return Aim(site, path, key, self._epochs.current(purge_subject(site, path)), self._epochs.moment)
 
     def join(self, site: Site, path: str) -> tuple[SourceFlight, bool]:
         """The flight that fetches or revalidates an asset, and whether it was under way already."""
-        key = asset_key(site, path)
-        epoch = self.epoch(site, path)
-        return self._flights.join((key, epoch), lambda: self._take_off(site, path, key, epoch))
+        aim = self.aim(site, path)
+        return self._flights.join((aim.key, aim.epoch), lambda: self._take_off(aim))
 
     def is_unshared(self, site: Site, path: str) -> bool:
         """Whether the last answer for this asset could not be shared, so that waiting for a flight is in vain."""
@@ -172,12 +110,11 @@ class Assets:
     @asynccontextmanager
     async def alone(self, site: Site, path: str) -> AsyncIterator[Unshared]:
         """Ask the upstream for one client alone. Raises UpstreamFailed."""
-        key = asset_key(site, path)
-        asked = self._clock()
+        aim, asked = self.aim(site, path), self._clock()
         async with self._upstreams.ask(site, path, {}) as answer:
-            _, known = self._unshared.get(key, (0.0, Detail.UNCACHEABLE))
+            _, known = self._unshared.get(aim.key, (0.0, Detail.UNCACHEABLE))
             detail = not_storable(answer.status, combine(answer.headers.items()), site.behaviour) or known
-            draft = await _typed(site, self.draft(site, path, key, 0, answer, asked), answer)
+            draft = await _typed(site, self.draft(aim, answer, asked), answer)
             yield Unshared(draft, answer, detail)
 
     def forget(self, record: AssetRecord) -> None:
@@ -197,23 +134,34 @@ class Assets:
 
     # One flight, top to bottom.
 
-    def _take_off(self, site: Site, path: str, key: bytes, epoch: int) -> SourceFlight:
+    def _take_off(self, aim: Aim) -> SourceFlight:
         flight: SourceFlight = StreamFlight()
-        flight.take_off(self._fly(flight, site, path, key, epoch))
+        flight.take_off(self._fly(flight, aim))
         return flight
 
-    async def _fly(self, flight: SourceFlight, site: Site, path: str, key: bytes, epoch: int) -> Landed:
-        old = self.stored(key)
+    async def _fly(self, flight: SourceFlight, aim: Aim) -> Landed:
+        old = self.stored(aim.key)
+        landed = await self._ask(flight, aim, old, self.conditions(aim.site, old))
+        if landed is None:
+            landed = await self._ask(flight, aim, old, {})
+        assert landed is not None, "a 304 came to a question without conditions"
+        return landed
+
+    async def _ask(
+        self, flight: SourceFlight, aim: Aim, old: AssetRecord | None, validators: Mapping[str, str]
+    ) -> Landed | None:
+        """Ask once; None where the upstream confirms something else than what is stored."""
+        site = aim.site
         forward = Forward.URI_MISS if old is None else Forward.STALE
         asked = self._clock()
         try:
-            async with self._upstreams.ask(site, path, self.conditions(site, old)) as answer:
+            async with self._upstreams.ask(site, aim.path, validators) as answer:
                 status = answer.status
                 if status == 304 and old is not None:
-                    return await self.confirmed(site, old, epoch, answer, asked)
+                    return await self.confirmed(aim, old, answer, asked)
                 if status >= 500 and old is not None and self.may_stand_in(site, old, old.failing):
                     return Landed(old, Forward.STALE, status, detail=Detail.STALE)
-                draft = self.draft(site, path, key, epoch, answer, asked)
+                draft = self.draft(aim, answer, asked)
                 if site.behaviour.hides_errors and status != 200:
                     self._records.put_asset(draft)
                     return Landed(draft, forward, status, stored=True, detail=Detail.NEGATIVE)
@@ -246,20 +194,21 @@ class Assets:
         slices = Slices(length, self._edge.slice)
         return msgspec.structs.replace(draft, slices=slices, facts=msgspec.to_builtins(facts))
 
-    async def confirmed(self, site: Site, old: AssetRecord, epoch: int, answer: UpstreamAnswer, asked: float) -> Landed:
-        """The stored body is still what the upstream has."""
-        self._metrics.fills.labels(site.name, "revalidated").inc()
-        record = self.freshened(site, old, epoch, combine(answer.headers.items()), asked)
+    async def confirmed(self, aim: Aim, old: AssetRecord, answer: UpstreamAnswer, asked: float) -> Landed | None:
+        """The stored body is still what the upstream has; None where it speaks of another (RFC 9111 §4.3.4)."""
+        headers = combine(answer.headers.items())
+        if about_another(old.upstream_etag, headers):
+            return None
+        self._metrics.fills.labels(aim.site.name, "revalidated").inc()
+        record = self.freshened(aim, old, headers, asked)
         self._records.put_asset(record)
-        return Landed(await self._probed(site, record), Forward.STALE, 304, stored=True)
+        return Landed(await self._probed(aim.site, record), Forward.STALE, 304, stored=True)
 
-    def freshened(
-        self, site: Site, old: AssetRecord, epoch: int, headers: Mapping[str, str], asked: float
-    ) -> AssetRecord:
+    def freshened(self, aim: Aim, old: AssetRecord, headers: Mapping[str, str], asked: float) -> AssetRecord:
         """The stored record as the headers of a validation make it."""
-        lifetimes = Lifetimes.of(site, self._edge)
-        record = freshened(old, site, lifetimes, epoch, headers, asked=asked, answered=self._clock())
-        return self._in_groups(site, record)
+        lifetimes = Lifetimes.of(aim.site, self._edge)
+        record = freshened(old, aim.site, lifetimes, aim.epoch, headers, asked=asked, answered=self._clock())
+        return self._in_groups(aim, record)
 
     async def take(
         self, flight: SourceFlight, site: Site, draft: AssetRecord, answer: UpstreamAnswer, refusal: Detail | None
@@ -313,20 +262,35 @@ class Assets:
             return await self._probes.join(record).task
         return record
 
-    def draft(self, site: Site, path: str, key: bytes, epoch: int, answer: UpstreamAnswer, asked: float) -> AssetRecord:
+    def draft(self, aim: Aim, answer: UpstreamAnswer, asked: float) -> AssetRecord:
         """The record of an answer whose body has not come yet."""
         headers = combine(answer.headers.items())
-        lifetimes = Lifetimes.of(site, self._edge)
-        record = drafted(site, lifetimes, path, key, epoch, answer.status, headers, asked=asked, answered=self._clock())
-        return self._in_groups(site, record)
+        lifetimes = Lifetimes.of(aim.site, self._edge)
+        record = drafted(
+            aim.site,
+            lifetimes,
+            aim.path,
+            aim.key,
+            aim.epoch,
+            answer.status,
+            headers,
+            asked=asked,
+            answered=self._clock(),
+        )
+        return self._in_groups(aim, record)
 
-    def _in_groups(self, site: Site, record: AssetRecord) -> AssetRecord:
-        """The record, with the epochs of its cache groups, which nobody knew when its own was noted, added."""
+    def _in_groups(self, aim: Aim, record: AssetRecord) -> AssetRecord:
+        """The record with the epochs of its cache groups added, which nobody knew when its own was noted.
+
+        One of a group that was invalidated meanwhile is of an epoch before that.
+        """
         if not record.groups:
             return record
-        alone = self._epochs.current(purge_subject(site, record.path))
-        grouped = self._epochs.current(purge_subject(site, record.path, record.groups))
-        return msgspec.structs.replace(record, epoch=(record.epoch + grouped - alone) % 2**64)
+        alone, grouped = purge_subject(aim.site, aim.path), purge_subject(aim.site, aim.path, record.groups)
+        added = self._epochs.current(grouped) - self._epochs.current(alone)
+        if self._epochs.moved(grouped.marks, aim.moment):
+            added -= HARD
+        return msgspec.structs.replace(record, epoch=(record.epoch + added) % 2**64)
 
     # What is stored, and whether it counts.
 
@@ -358,8 +322,11 @@ class Assets:
         return self._epochs.current(purge_subject(site, record.path, record.groups))
 
     def may_stand_in(self, site: Site, old: AssetRecord, until: float) -> bool:
-        """Whether an old answer may be given for a failing upstream: `until` is the end of its window for that."""
-        return self.current(site, old) and self._clock() < until
+        """Whether an old answer may be given for a failing upstream: `until` is the end of its window for that.
+
+        An error never stands in for another: nobody is better off with the older one.
+        """
+        return old.status < 500 and self.current(site, old) and self._clock() < until
 
     def _remember_unshared(self, key: bytes, detail: Detail) -> None:
         if len(self._unshared) >= _UNSHARED_LIMIT:

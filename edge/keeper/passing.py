@@ -17,8 +17,9 @@ from edge.cache.entry import AssetRecord, name_hash
 from edge.cache.records import RecordStore
 from edge.cache.subjects import asset_key
 from edge.keeper import link
-from edge.keeper.fill import Assets, Landed, SourceFlight
+from edge.keeper.fill import Assets
 from edge.keeper.flights import Flights, StreamFlight
+from edge.keeper.landing import Aim, Landed, SourceFlight
 from edge.keeper.purge import Purger
 from edge.keeper.selection import stored_key
 from edge.keeper.upstreams import Upstreams
@@ -28,6 +29,7 @@ from edge.policy.hygiene import passed_request
 from edge.policy.invalidation import invalidated_groups, invalidates, same_resource, targets
 from edge.policy.reasons import Detail, Forward
 from edge.policy.sites import Site
+from edge.policy.stale import may_be_stale
 from edge.policy.storing import not_storable
 from edge.policy.validation import CONDITIONAL, Verdict, head_verdict
 from edge.policy.vary import selecting_fields, selection
@@ -37,13 +39,20 @@ from wire.fields import combine
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """One request on its way: what it is about, and what of it was known when it took off."""
+    """One request on its way, and where it is going."""
 
-    site: Site
-    path: str
+    aim: Aim
     passed: link.Passed
-    key: bytes
-    epoch: int
+
+    @property
+    def site(self) -> Site:
+        """The site."""
+        return self.aim.site
+
+    @property
+    def path(self) -> str:
+        """The source's name within the site."""
+        return self.aim.path
 
     @property
     def reads(self) -> bool:
@@ -73,11 +82,11 @@ class Passing:
 
     def join(self, site: Site, path: str, passed: link.Passed, *, alone: bool = False) -> tuple[SourceFlight, bool]:
         """The flight of a request, and whether it was under way already; never so for `alone`, or unsafe methods."""
-        key = stored_key(self._records, site, path, passed.headers)
-        passage = Passage(site, path, passed, key, self._assets.epoch(site, path))
+        aim = self._assets.aim(site, path, stored_key(self._records, site, path, passed.headers))
+        passage = Passage(aim, passed)
         shared = passage.reads and not alone and not passed.body
         same = name_hash(*itertools.chain(*sorted(passed.headers.items()))) if shared else str(next(self._numbers))
-        return self._flights.join((key, passage.epoch, same), lambda: self._take_off(passage))
+        return self._flights.join((aim.key, aim.epoch, same), lambda: self._take_off(passage))
 
     async def close(self) -> None:
         """End every flight."""
@@ -91,9 +100,20 @@ class Passing:
         return flight
 
     async def _fly(self, flight: SourceFlight, passage: Passage) -> Landed:
+        old = self._assets.stored(passage.aim.key) if passage.passed.method in ("GET", "HEAD") else None
+        validators = self._assets.conditions(passage.site, old) if passage.reads else {}
+        landed = await self._ask(flight, passage, old, validators or None)
+        if landed is None:
+            landed = await self._ask(flight, passage, old, {})
+        assert landed is not None, "a 304 came to a question without conditions"
+        return landed
+
+    async def _ask(
+        self, flight: SourceFlight, passage: Passage, old: AssetRecord | None, validators: Mapping[str, str] | None
+    ) -> Landed | None:
+        """Ask once, with our own conditions (None: with the client's); None where another answer is confirmed."""
         site, path, passed = passage.site, passage.path, passage.passed
-        old = self._assets.stored(passage.key) if passed.method in ("GET", "HEAD") else None
-        validators = self._assets.conditions(site, old) if passage.reads else {}
+        forgiven = demand(site.behaviour, passed.headers).stale_if_error
         asked = self._clock()
         try:
             async with self._upstreams.ask(
@@ -101,8 +121,8 @@ class Passing:
             ) as answer:
                 status = answer.status
                 if status == 304 and old is not None and validators:
-                    return await self._assets.confirmed(site, old, passage.epoch, answer, asked)
-                if status >= 500 and old is not None and self._assets.may_stand_in(site, old, old.failing):
+                    return await self._assets.confirmed(passage.aim, old, answer, asked)
+                if status >= 500 and old is not None and self._stands_in(site, old, old.failing, forgiven):
                     return Landed(old, Forward.STALE, status, detail=Detail.STALE)
                 headers = combine(answer.headers.items())
                 if passed.method == "HEAD" and old is not None:
@@ -112,14 +132,20 @@ class Passing:
                 refusal = self._refusal(passage, status, headers)
                 if refusal is None:
                     passage = self._varied(passage, headers)
-                draft = self._assets.draft(site, path, passage.key, passage.epoch, answer, asked)
+                draft = self._assets.draft(passage.aim, answer, asked)
                 record = await self._assets.take(flight, site, draft, answer, refusal)
         except UpstreamFailed:
-            if old is not None and not flight.announced and self._assets.may_stand_in(site, old, old.away):
+            if old is not None and not flight.announced and self._stands_in(site, old, old.away, forgiven):
                 return Landed(old, Forward.STALE, None, detail=Detail.STALE)
             raise
         forward = Forward.URI_MISS if old is None else Forward.STALE
         return Landed(record, forward, status, stored=record.source is not None)
+
+    def _stands_in(self, site: Site, old: AssetRecord, until: float, forgiven: float) -> bool:
+        """Whether an old answer may be given for a failing upstream, which its client may ask for (RFC 5861 §4)."""
+        if forgiven and may_be_stale(old.headers):
+            until = max(until, old.edge_expires + forgiven)
+        return self._assets.may_stand_in(site, old, until)
 
     def _refusal(self, passage: Passage, status: int, headers: Mapping[str, str]) -> Detail | None:
         """Why the answer must not be stored: as a GET's it may, and as a POST's that says what a GET would get."""
@@ -142,7 +168,7 @@ class Passing:
         fields = selecting_fields(headers)
         self._records.put_vary(asset_key(passage.site, passage.path), fields)
         selected = selection(fields, passage.passed.headers) if fields else None
-        return replace(passage, key=asset_key(passage.site, passage.path, selected))
+        return replace(passage, aim=replace(passage.aim, key=asset_key(passage.site, passage.path, selected)))
 
     # What an answer means for what is stored, before anybody hears of it.
 
@@ -151,7 +177,7 @@ class Passing:
         length = old.length
         match head_verdict(status, old.headers, length, headers):
             case Verdict.CONFIRMED:
-                record = self._assets.freshened(passage.site, old, passage.epoch, headers, self._clock())
+                record = self._assets.freshened(passage.aim, old, headers, self._clock())
                 self._records.put_asset(record)
             case Verdict.CHANGED:
                 await self._purger.purge_url(passage.site, passage.path)
@@ -166,13 +192,13 @@ class Passing:
         groups = invalidated_groups(passage.passed.method, headers)
         if groups:
             await self._purger.purge_groups(site, groups)
-        return replace(passage, epoch=self._assets.epoch(site, passage.path))
+        return replace(passage, aim=self._assets.aim(site, passage.path, passage.aim.key))
 
 
-def _headers(passed: link.Passed, validators: Mapping[str, str]) -> dict[str, str]:
+def _headers(passed: link.Passed, validators: Mapping[str, str] | None) -> dict[str, str]:
     """The request's headers as the upstream gets them; where we ask about our own, the client's conditions wait."""
     headers = passed_request(passed.headers)
-    if not validators:
+    if validators is None:
         return headers
     return {name: value for name, value in headers.items() if name not in CONDITIONAL} | dict(validators)
 

@@ -131,15 +131,19 @@ def _tags(old: AssetRecord, site: Site, answer: Mapping[str, str]) -> tuple[str,
 
 
 def conditions(old: AssetRecord | None, *, current: bool) -> dict[str, str]:
-    """The validators to ask with. What has been purged (is not current) is confirmed by a strong one only."""
+    """The validators to ask with: all there are (RFC 9111 §4.3.1).
+
+    What has been purged (is not current) is confirmed by a strong tag only.
+    """
     if old is None:
         return {}
+    asked = {}
     tag = parse_etag(old.upstream_etag or "")
     if old.upstream_etag is not None and tag is not None and (not tag.weak or current):
-        return {"if-none-match": old.upstream_etag}
+        asked["if-none-match"] = old.upstream_etag
     if current and old.last_modified is not None:
-        return {"if-modified-since": http_date(old.last_modified)}
-    return {}
+        asked["if-modified-since"] = http_date(old.last_modified)
+    return asked
 
 
 def _date(headers: Mapping[str, str], now: float) -> float:

@@ -31,14 +31,19 @@ STRIPPED = "stripped"
 class VaryRecords(Protocol):
     """What tells apart the answers of one path (edge.cache.records.RecordStore has it)."""
 
-    def get_vary(self, key: bytes) -> tuple[str, ...]: ...
+    def get_vary(self, key: bytes) -> tuple[tuple[str, ...], ...]: ...
+    def get_asset(self, key: bytes) -> AssetRecord | None: ...
 
 
 def stored_key(records: VaryRecords, site: Site, path: str, request: Mapping[str, str]) -> bytes:
-    """The key of the stored answer that a request selects (RFC 9111 §4.1)."""
+    """The key of the stored answer that a request selects (RFC 9111 §4.1): of several, the one with the latest Date."""
     primary = _asset_key(site, path)
-    fields = records.get_vary(primary) if site.behaviour.transparent else ()
-    return asset_key(site, path, selection(fields, request)) if fields else primary
+    sets = records.get_vary(primary) if site.behaviour.transparent else ()
+    keys = [asset_key(site, path, selection(fields, request)) if fields else primary for fields in sets] or [primary]
+    if len(keys) == 1:
+        return keys[0]
+    found = [asset for key in keys if (asset := records.get_asset(key)) is not None]
+    return max(found, key=lambda asset: (asset.upstream_date or 0, asset.stored_at)).key if found else keys[0]
 
 
 _asset_key = lru_cache(maxsize=4096)(asset_key)  # hashing a path costs more than looking it up

@@ -15,7 +15,7 @@ import structlog
 from edge.cache.entry import BodyRef
 from edge.keeper import link
 from edge.keeper.answer import Answer
-from edge.keeper.fill import Lines
+from edge.keeper.landing import Lines
 from edge.keeper.rooms import Rooms
 from edge.keeper.slice_waiter import give_slice
 from edge.keeper.waiter import NotGiven, Waiter

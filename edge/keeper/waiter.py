@@ -15,8 +15,8 @@ import msgspec
 from edge.cache.entry import AssetRecord, BodyRef, ChoiceRecord, Representation
 from edge.keeper import link
 from edge.keeper.answer import Answer
-from edge.keeper.fill import Lines, Opening, SourceFlight, Unshared
 from edge.keeper.flights import WaitedTooLong
+from edge.keeper.landing import Lines, Opening, SourceFlight, Unshared
 from edge.keeper.rooms import Present, Rooms
 from edge.keeper.selection import Selection, Unmade, Unprobed, Wish, carry_out, facts_of, select, stored_key
 from edge.keeper.trouble import NoRoom, SourceGone

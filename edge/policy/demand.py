@@ -9,6 +9,7 @@ would be everybody's cost (§5.2.1 calls these directives advisory), so the dema
 | max-stale | ignored | answered beyond the lifetime, unless the answer forbids it |
 | no-store | ignored | what is fetched is not stored |
 | only-if-cached | ignored | 504 where nothing stored will do |
+| stale-if-error | ignored | how long beyond its lifetime an answer may stand in for a failing upstream (RFC 5861 §4) |
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ class Demand:
     max_stale: float = 0
     store: bool = True
     only_if_cached: bool = False
+    stale_if_error: float = 0
 
     def accepts(self, age: float, left: float, stale_left: float) -> bool:
         """Whether a stored answer of this age will do.
@@ -65,4 +67,5 @@ def demand(behaviour: Behaviour, headers: Headers) -> Demand:
         max_stale=math.inf if stale is None else delta_seconds(stale) or 0,  # without an argument: any staleness
         store="no-store" not in directives,  # §5.2.1.5
         only_if_cached="only-if-cached" in directives,  # §5.2.1.7
+        stale_if_error=delta_seconds(directives.get("stale-if-error")) or 0,
     )

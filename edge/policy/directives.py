@@ -11,12 +11,18 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from wire.fields import delta_seconds, parse_cache_control, split_list
-from wire.structured import InnerList, Item, MalformedField, parse_dictionary
+from wire.structured import InnerList, Item, MalformedField, Token, parse_dictionary
 
 Headers: TypeAlias = Mapping[str, str]
 
 TARGETED: Final = "cdn-cache-control"
 """The one field of RFC 9213 that is meant for us (its §3.1)."""
+
+_SECONDS: Final = frozenset({"max-age", "s-maxage", "stale-if-error", "stale-while-revalidate"})
+_FLAGS: Final = frozenset(
+    {"immutable", "must-revalidate", "must-understand", "no-store", "no-transform", "proxy-revalidate", "public"}
+)
+_LISTS: Final = frozenset({"no-cache", "private"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +58,28 @@ def control(headers: Headers) -> Control:
 
 
 def _targeted(value: str) -> dict[str, str | None]:
-    """The directives of a targeted field: a dictionary of structured fields, ignored where it is none (RFC 9213 §2.1).
+    """The directives of a targeted field: a dictionary of structured fields (RFC 9213 §2.1).
 
-    A false member is as good as none; parameters mean nothing.
+    It is ignored as a whole where it is none, or where a directive has a value of another type than its own: half of
+    what somebody meant is not what he meant. A false member is as good as none; parameters mean nothing.
     """
     try:
         members = parse_dictionary(value)
     except MalformedField:
         return {}
+    if not all(_typed(name, member) for name, member in members.items()):
+        return {}
     return {name: _argument(member) for name, member in members.items() if _argument(member) != str(False)}
+
+
+def _typed(name: str, member: Item | InnerList) -> bool:
+    """Whether a directive's value has the type that §2.1 infers; those that we do not know may have any."""
+    kind = InnerList if isinstance(member, InnerList) else type(member.value)
+    if name in _SECONDS:
+        return kind is int
+    if name in _FLAGS:
+        return kind is bool
+    return name not in _LISTS or kind in (bool, str, Token)
 
 
 def _argument(member: Item | InnerList) -> str | None:

@@ -86,7 +86,9 @@ def initial_age(headers: Headers, request_time: float, response_time: float) -> 
 def edge_lifetime(
     path: str, status: int, headers: Headers, lifetimes: Lifetimes, request_time: float, response_time: float
 ) -> float:
-    """How many seconds from response_time the edge may use a stored answer without asking again; 0 is at once.
+    """How many seconds from response_time the edge may use a stored answer without asking again; from 0 on it may not.
+
+    Negative for what came stale: the windows of stale answers begin where its freshness ended.
 
     The shortest of what is left of the upstream's freshness, the site's `revalidate` and, for 404 and 410, the
     negative lifetime. Without freshness from the upstream its part is the site's default, or a guess.
@@ -100,7 +102,7 @@ def edge_lifetime(
         return min(bound, _default_lifetime(path, lifetimes))
     if freshness is None:
         freshness = _guess(status, headers, said, response_time)
-    return min(bound, max(0, freshness - initial_age(headers, request_time, response_time)))
+    return min(bound, freshness - initial_age(headers, request_time, response_time))
 
 
 def _guess(status: int, headers: Headers, said: Control, response_time: float) -> float:

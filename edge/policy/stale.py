@@ -26,6 +26,12 @@ class Windows(NamedTuple):
     """Where the upstream does not answer at all: §4.2.4 calls the cache disconnected."""
 
 
+def may_be_stale(headers: Headers) -> bool:
+    """Whether an answer may be given beyond its lifetime at all."""
+    said = control(headers)
+    return not (said.directives.keys() & _NEVER_STALE or said.says("no-cache"))
+
+
 def windows(headers: Headers, lifetimes: Lifetimes, age: float, now: float, expires: float) -> Windows:
     """The windows of an answer that came `now`, at that `age`, and that the edge may use until `expires`.
 
@@ -35,7 +41,7 @@ def windows(headers: Headers, lifetimes: Lifetimes, age: float, now: float, expi
     said = control(headers)
     freshness = explicit_freshness(headers, now, said)
     fresh_until = expires if freshness is None or said.says("no-cache") else max(expires, now + freshness - age)
-    if said.directives.keys() & _NEVER_STALE or said.says("no-cache"):
+    if not may_be_stale(headers):
         return Windows(expires, fresh_until, fresh_until)
     refresh, error = said.seconds("stale-while-revalidate"), said.seconds("stale-if-error")
     away = fresh_until + (lifetimes.stale if error is None else error)

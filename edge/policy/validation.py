@@ -34,6 +34,12 @@ def freshened(stored: Headers, validation: Headers, not_updated: frozenset[str] 
     return {**stored, **updated}
 
 
+def about_another(stored_tag: str | None, answer: Headers) -> bool:
+    """Whether a 304 has another tag than the stored answer, and so confirms nothing that is stored (§4.3.4)."""
+    tags = [parse_etag(text) for text in (stored_tag, answer.get("etag")) if text is not None]
+    return len(tags) == 2 and not (tags[0] and tags[1] and weak_match(tags[0], tags[1]))
+
+
 class Verdict(Enum):
     """What a HEAD says about a stored answer to GET."""
 
@@ -52,8 +58,7 @@ def head_verdict(status: int, stored: Headers, length: int | None, answer: Heade
         return Verdict.CHANGED
     if status != 200:
         return Verdict.NOTHING
-    tags = [parse_etag(headers["etag"]) for headers in (stored, answer) if "etag" in headers]
-    if len(tags) == 2 and not (tags[0] and tags[1] and weak_match(tags[0], tags[1])):
+    if about_another(stored.get("etag"), answer):
         return Verdict.CHANGED
     modified = [headers["last-modified"] for headers in (stored, answer) if "last-modified" in headers]
     if len(set(modified)) == 2:

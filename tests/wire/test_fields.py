@@ -42,7 +42,8 @@ def test_commas_within_quotes_do_not_separate(value: str, members: list[str]) ->
     ("value", "directives"),
     [
         ("max-age=5", {"max-age": "5"}),
-        ("Public, MAX-AGE = 5", {"public": None, "max-age": "5"}),
+        ("Public, MAX-AGE=5", {"public": None, "max-age": "5"}),
+        ("max-age =5, s-maxage= 5, no-store =", {"max-age": "", "s-maxage": "", "no-store": ""}),
         ("max-age=5, max-age=9", {"max-age": "5"}),
         ('no-cache="set-cookie, x", private', {"no-cache": "set-cookie, x", "private": None}),
         ('max-age="7"', {"max-age": "7"}),

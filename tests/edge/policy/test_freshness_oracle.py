@@ -64,7 +64,7 @@ def test_explicit_lifetimes_are_the_same(headers: dict[str, str]) -> None:
 def test_both_call_the_same_answers_fresh(headers: dict[str, str]) -> None:
     lifetime, age = theirs(headers)
     remaining = max(0, lifetime - age) if lifetime is not None else 0
-    assert edge_lifetime("/a", 200, headers, LIFETIMES, NOW, NOW) == remaining
+    assert max(0, edge_lifetime("/a", 200, headers, LIFETIMES, NOW, NOW)) == remaining
 
 
 @settings(deadline=None)
