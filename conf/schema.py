@@ -235,6 +235,17 @@ class Render(Section):
         le=100,
         description="The quality of a rendering whose URL names none (JPEG's scale; other formats are matched to it).",
     )
+    budget: Seconds = Field(
+        0.15,
+        description="The work, predicted, in which a first request is answered with the best format its client names, "
+        "in seconds; 0 always makes the best.",
+    )
+    hot: int = Field(
+        10,
+        ge=0,
+        description="How often a rendering that was made fast must be given within an hour to be made again, smaller, "
+        "while nobody waits; 0 never does.",
+    )
     avif: bool = Field(True, description="Offer AVIF to clients whose Accept names it.")
     webp: bool = Field(True, description="Offer WebP to clients whose Accept names it.")
 

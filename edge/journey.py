@@ -353,7 +353,7 @@ class Journey:
 def hit(answer: Answer, now: float) -> CacheStatus:
     """How an answer came about that is given without asking anybody."""
     ttl = int(answer.asset.edge_expires - now)
-    detail = answer.reason if answer.asset.status == 200 else Detail.NEGATIVE
+    detail = answer.detail(now) if answer.asset.status == 200 else Detail.NEGATIVE
     return CacheStatus(hit=True, ttl=ttl, detail=detail)
 
 

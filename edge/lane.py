@@ -19,6 +19,7 @@ What it uses of aiohttp's private surface: RequestHandler._waiter, ._loop, ._nex
 from __future__ import annotations
 
 import asyncio
+import math
 import re
 import string
 import time
@@ -37,7 +38,7 @@ from edge.journey import Journey, hit
 from edge.keeper.answer import Answer
 from edge.message import Reply, Request
 from edge.policy.sites import Site
-from edge.tiers import Tiers, ground
+from edge.tiers import LOOKED_AGAIN, Tiers, ground
 
 LONGEST: Final = 4096  # bytes of a head that is read here; browsers send 400 to 1,000
 MOST_LINES: Final = 64
@@ -79,10 +80,10 @@ class Prepared:
 
     __slots__ = ("_second", "_standing", "answer", "body", "cache", "epoch", "ground", "heads", "site", "tag", "until")
 
-    def __init__(self, site: Site, answer: Answer, body: bytes, full: Reply, unchanged: Reply) -> None:
+    def __init__(self, site: Site, answer: Answer, until: float, body: bytes, full: Reply, unchanged: Reply) -> None:
         self.site = site
         self.answer = answer
-        self.until = answer.asset.edge_expires
+        self.until = min(answer.asset.edge_expires, until)
         self.epoch = answer.asset.epoch
         self.ground = ground(site, answer.asset)
         self.body = body
@@ -194,7 +195,8 @@ class Lane:
         again = replace(request, headers=plain | {"if-none-match": f'"{answer.etag}"'})
         full, unchanged = (self._journey.reply(each, found) for each in (errand, replace(errand, request=again)))
         if (full.status, unchanged.status) == (200, 304):
-            prepared = Prepared(errand.site, answer, answer.body.key.encode(), full, unchanged)
+            until = self._clock() + LOOKED_AGAIN if answer.final_at else math.inf
+            prepared = Prepared(errand.site, answer, until, answer.body.key.encode(), full, unchanged)
             self._tiers.memory.put(key, prepared, len(key) + prepared.size)
 
     def read(self, raw: bytes) -> Lines | None:

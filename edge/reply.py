@@ -15,7 +15,7 @@ import msgspec
 
 from edge.keeper.answer import Answer
 from edge.message import Body, Held, Reply, Request
-from edge.policy.freshness import Lifetimes, age, client_cache_control
+from edge.policy.freshness import PROVISIONAL, SHORT, Lifetimes, age, client_cache_control
 from edge.policy.hygiene import disposition, site_headers
 from edge.policy.reasons import DETAILS, CacheStatus, Detail
 from edge.policy.sites import Site
@@ -65,15 +65,16 @@ def of_answer(
     `stored` is False for an answer that is only relayed: it has no parts, and clients keep it only where its upstream
     says so. `once` are header lines for this client alone.
     """
+    answer = _as_held(request, answer)
     asset = answer.asset
     if body is None:
-        line = _cache_control(answer, outcome, lifetimes, stored=stored)
+        line = _cache_control(answer, outcome, lifetimes, stored=stored, now=now)
         return problem(site, asset.status, _ABSENT, outcome=outcome, cache_control=line)
     if site.behaviour.transparent:
         said = _as_it_came(answer, once, stored=stored, now=now)
         about = (*said.about, ("Cache-Status", outcome.header()))
     else:
-        said = _in_our_words(site, lifetimes, answer, outcome, stored=stored)
+        said = _in_our_words(site, lifetimes, answer, outcome, stored=stored, now=now)
         about = (*said.about, *moving(answer, outcome, now))
     start, stop = 0, body.length
     parts: Headers = ()
@@ -197,19 +198,30 @@ class Said(NamedTuple):
     """Only where bytes come with it."""
 
 
-def _cache_control(answer: Answer, outcome: CacheStatus, lifetimes: Lifetimes, *, stored: bool) -> str:
+def _as_held(request: Request, answer: Answer) -> Answer:
+    """The answer by the tag of the provisional rendering, where the client has that one and needs nothing else. A 304
+    must not give a new tag to old bytes, whose parts would then be mixed with those of the new ones."""
+    made, held = answer.representation, request.headers.get("if-none-match", "")
+    if made is None or not answer.replaced or answer.replaced not in held or made.etag in held:
+        return answer
+    return msgspec.structs.replace(answer, representation=msgspec.structs.replace(made, etag=answer.replaced))
+
+
+def _cache_control(answer: Answer, outcome: CacheStatus, lifetimes: Lifetimes, *, stored: bool, now: float) -> str:
     asset = answer.asset
-    provisional = answer.representation is not None and answer.representation.provisional
-    short = answer.degraded or provisional or outcome.detail in (Detail.STALE, Detail.REFRESHING)
-    return client_cache_control(asset.path, asset.status, asset.headers, lifetimes, short=short, stored=stored)
+    short = answer.degraded or outcome.detail in (Detail.STALE, Detail.REFRESHING)
+    bound = SHORT if short else PROVISIONAL if answer.is_provisional(now) else None
+    return client_cache_control(asset.path, asset.status, asset.headers, lifetimes, bound=bound, stored=stored)
 
 
-def _in_our_words(site: Site, lifetimes: Lifetimes, answer: Answer, outcome: CacheStatus, *, stored: bool) -> Said:
+def _in_our_words(
+    site: Site, lifetimes: Lifetimes, answer: Answer, outcome: CacheStatus, *, stored: bool, now: float
+) -> Said:
     """What a CDN says: our own tags and lifetimes, the site's headers, and of the upstream's what is known to help."""
     about = (
         *_validators(answer),
         _date(answer),
-        ("Cache-Control", _cache_control(answer, outcome, lifetimes, stored=stored)),
+        ("Cache-Control", _cache_control(answer, outcome, lifetimes, stored=stored, now=now)),
         *site_headers(site, answer.content_type).items(),
     )
     return Said(about, tuple(_content(answer)))

@@ -28,6 +28,7 @@ from edge.policy.sites import Site
 
 INLINE = 64 * 1024  # bytes that are read from the disk on the event loop; more cost a thread
 BLOCK = 256 * 1024  # bytes of a large body that are read at once
+LOOKED_AGAIN = 5.0  # seconds after which the records are asked again whether a provisional answer still is one
 _ANSWER_SIZE = 2048  # bytes that an answer without its body weighs in memory, roughly
 
 
@@ -36,6 +37,13 @@ class Remembered(NamedTuple):
 
     answer: Answer
     body: Held | None
+
+
+class Provisional(NamedTuple):
+    """An answer in memory that something smaller may have taken the place of, from `until` on."""
+
+    answer: Answer
+    until: float
 
 
 class OnDisk:
@@ -72,7 +80,7 @@ class Tiers:
         self._epochs_file = settings.edge_data / "epochs"
         self._epochs: Epochs | None = None
         self._clock = clock
-        self._used: set[str] = set()
+        self._used: dict[str, int] = {}
         self._hits: dict[str, link.Hits] = {}
 
     def refresh(self) -> None:
@@ -95,6 +103,8 @@ class Tiers:
     def recall(self, asset: bytes, wish: Wish) -> Remembered | None:
         """What memory has for a wish, usable or not."""
         answer = self.memory.get(_memory_key(asset, wish))
+        if isinstance(answer, Provisional):
+            answer = answer.answer if self._clock() < answer.until else None
         if not isinstance(answer, Answer):
             return None
         if answer.body is None:
@@ -105,7 +115,8 @@ class Tiers:
     def remember(self, asset: bytes, wish: Wish, answer: Answer) -> None:
         """Keep an answer in memory; its body is there or will be read from the disk."""
         if not answer.degraded:
-            self.memory.put(_memory_key(asset, wish), answer, _ANSWER_SIZE + len(asset))
+            kept = Provisional(answer, self._clock() + LOOKED_AGAIN) if answer.final_at else answer
+            self.memory.put(_memory_key(asset, wish), kept, _ANSWER_SIZE + len(asset))
 
     async def open(self, ref: BodyRef) -> Body:
         """A stored body: from memory, read into it, or to be streamed if it is too large for that.
@@ -130,7 +141,7 @@ class Tiers:
         reader = self._bodies.find(key)
         if reader is None:
             return None
-        self._used.add(key)
+        self._use(key)
         return OnDisk(reader)
 
     # What the keeper is told.
@@ -146,16 +157,20 @@ class Tiers:
             hits.disk += 1
         body, source = answer.body, answer.asset.source
         if body is not None:
-            self._used.add(body.key)
+            self._use(body.key)
+            hits.spared += answer.spared
             if body is not source and source is not None:
                 hits.saved += max(0, source.length - body.length)
+
+    def _use(self, key: str) -> None:
+        self._used[key] = self._used.get(key, 0) + 1
 
     def report(self) -> link.Report | None:
         """What was noted since the last report."""
         if not self._hits:
             return None
-        report = link.Report(tuple(self._used), self._hits)
-        self._used, self._hits = set(), {}
+        report = link.Report(self._used, self._hits)
+        self._used, self._hits = {}, {}
         return report
 
     def close(self) -> None:

@@ -123,8 +123,6 @@ class Representation(msgspec.Struct, frozen=True, tag="representation", omit_def
     width: int
     height: int
     made_at: float
-    provisional: bool = False
-    """Made fast for a cold miss; may be replaced by a smaller one."""
 
 
 class ChoiceRecord(msgspec.Struct, frozen=True, tag="choice", omit_defaults=True):
@@ -139,6 +137,16 @@ class ChoiceRecord(msgspec.Struct, frozen=True, tag="choice", omit_defaults=True
     """The chosen representation's plan; None serves the stored bytes."""
     reason: str = ""
     """Why the source was chosen, a word of edge.policy.reasons."""
+    better: str = ""
+    """The plan that may take the chosen one's place; empty where the choice is final."""
+    final_at: float = 0.0
+    """Until when that may happen; 0 where the choice is final."""
+    source: BodyRef | None = None
+    """What the better plan is carried out on."""
+    replaced: str = ""
+    """The ETag (without quotes) that the chosen representation took the place of."""
+    spared: int = 0
+    """Bytes that the replaced one was larger by."""
 
 
 Record = TypeVar("Record", AssetRecord, VaryRecord, Representation, ChoiceRecord)

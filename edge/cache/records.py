@@ -240,6 +240,12 @@ class RecordStore:
         """Store a choice."""
         self._put(_choice_row(record.source_id, record.variant, record.accept), encode(record))
 
+    def choices(self, source_id: str = "") -> Iterator[ChoiceRecord]:
+        """The choices for a source, or all there are, in steps of one short read."""
+        prefix = _source_rows(b"c", source_id) if source_id else b"c"
+        for _, record in self._walk(ChoiceRecord, prefix):
+            yield record
+
     def discard_source(self, source_id: str) -> None:
         """Forget every rendering and choice of a source."""
         for row, representation in self._walk(Representation, _source_rows(b"r", source_id)):

@@ -20,6 +20,21 @@ class Answer(msgspec.Struct, frozen=True):
     """Why the stored bytes are given where a rendering might have been expected."""
     degraded: bool = False
     """Given for want of something better: kept by clients for a short time only."""
+    final_at: float = 0.0
+    """Until when a smaller rendering may take its place; 0 for never."""
+    replaced: str = ""
+    """The ETag that the representation took the place of: whoever still has that needs nothing else."""
+    spared: int = 0
+    """Bytes that the replaced one was larger by."""
+
+    def is_provisional(self, now: float) -> bool:
+        """Whether something smaller may come: clients keep it for a short time only."""
+        return now < self.final_at
+
+    def detail(self, now: float) -> Detail | None:
+        """What Cache-Status says of it."""
+        over = self.reason is Detail.PROVISIONAL and not self.is_provisional(now)
+        return None if over else self.reason
 
     @property
     def body(self) -> BodyRef | None:

@@ -26,6 +26,7 @@ from edge.keeper.admin import admin_app
 from edge.keeper.breaker import Breakers
 from edge.keeper.feed import Follower
 from edge.keeper.fill import Assets
+from edge.keeper.later import Later
 from edge.keeper.ledger import FolderInUse, Ledger, shares
 from edge.keeper.metrics import Metrics
 from edge.keeper.passing import Passing
@@ -86,18 +87,31 @@ async def keep(settings: Settings) -> None:
         stack.push_async_callback(assets.close)
         renderings = Renderings(records=records, bodies=bodies, renderers=renderers, purger=purger, metrics=metrics)
         stack.push_async_callback(renderings.close)
+        later = Later(settings.render, records=records, bodies=bodies, renderers=renderers, metrics=metrics)
         slices = SliceFlights(assets=assets, upstreams=upstreams, bodies=bodies, purger=purger, metrics=metrics)
         stack.push_async_callback(slices.close)
         passing = Passing(assets=assets, upstreams=upstreams, records=records, purger=purger)
         stack.push_async_callback(passing.close)
         rooms = Rooms(
-            settings, sites, records, bodies, ledger, assets, slices, passing, probes, renderings, purger, metrics
+            settings,
+            sites,
+            records,
+            bodies,
+            ledger,
+            assets,
+            slices,
+            passing,
+            probes,
+            renderings,
+            later,
+            purger,
+            metrics,
         )
 
         session = await stack.enter_async_context(aiohttp.ClientSession())
         follower = _follow(settings, key_file, session, purger, epochs, metrics)
         unled = _without_feed(epochs, purger, [site for site in sites if site.at_bucket])
-        await stack.enter_async_context(cancelled(purger.run(), follower, unled))
+        await stack.enter_async_context(cancelled(purger.run(), follower, unled, later.run()))
         sessions = Sessions(rooms)
         stack.push_async_callback(sessions.close)
         server = await _listen(settings, sessions)

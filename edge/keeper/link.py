@@ -116,12 +116,14 @@ class Hits(msgspec.Struct):
     disk: int = 0
     saved: int = 0
     """Bytes that the sources were larger than what was sent."""
+    spared: int = 0
+    """Bytes that the first renderings were larger than the better ones that were sent."""
 
 
 class Report(msgspec.Struct, frozen=True, tag="report"):
-    """What a server process did by itself: the keys of stored bodies it read, and its hits by site."""
+    """What a server process did by itself: how often it gave which stored bodies (by key), and its hits by site."""
 
-    used: tuple[str, ...]
+    used: dict[str, int]
     hits: dict[str, Hits]
 
 

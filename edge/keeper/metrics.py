@@ -26,6 +26,16 @@ class Metrics:
         self.fills = counter("fills", "Requests to an upstream, by outcome.", "site", "outcome")
         self.fill_bytes = counter("fill_bytes", "Body bytes received from upstreams.", "site")
         self.renders = counter("renders", "Renderings, by outcome.", "outcome")
+        self.provisional = counter("provisional", "Renderings that were made fast and may be made better.")
+        self.rerenders = counter("rerenders", "Provisional renderings that were made again, by outcome.", "outcome")
+        self.rerender_saved_bytes = counter(
+            "rerender_saved_bytes", "Bytes by which renderings that were made again are smaller than the first ones."
+        )
+        self.spared_bytes = counter(
+            "spared_bytes",
+            "Bytes that hits needed less than with the first renderings, where better ones came.",
+            "site",
+        )
         self.saved_bytes = counter("saved_bytes", "Bytes that sources were larger than what was sent.", "site")
         self.stale = counter("stale", "Answers given although they were stale.", "site")
         self.purges = counter("purges", "Purges, by what was purged and who asked.", "scope", "by")

@@ -76,5 +76,6 @@ class Probes:
             orientation=found.orientation,
             has_profile=found.profile is not Profile.SRGB,
             palette=found.palette,
+            interlaced=found.interlaced,
             gain_map=found.gain_map,
         )

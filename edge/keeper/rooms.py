@@ -9,6 +9,7 @@ from edge.cache.entry import BodyRef, ChoiceRecord, Representation
 from edge.cache.files import BodyStore
 from edge.cache.records import RecordStore
 from edge.keeper.fill import Assets
+from edge.keeper.later import Later
 from edge.keeper.ledger import Ledger
 from edge.keeper.metrics import Metrics
 from edge.keeper.passing import Passing
@@ -33,6 +34,7 @@ class Rooms:
     passing: Passing
     probes: Probes
     renderings: Renderings
+    later: Later
     purger: Purger
     metrics: Metrics
 

@@ -77,6 +77,8 @@ class Unmade:
     plan: RenderPlan | None
     may_yield: bool = False
     reason: Detail | None = None
+    chosen: bool = False
+    """By a choice record: nothing is left to decide."""
 
     @property
     def name(self) -> str:
@@ -108,11 +110,37 @@ def select(records: Records, site: Site, render: Render, asset: AssetRecord, wis
         stored = untouched(facts, wish.variant, wish.accept, site)
         return Unprobed() if stored is None else carry_out(records, asset, stored)
     plan = decide(facts, wish.variant, wish.accept, site, render)
-    if isinstance(plan, Rendering) and plan.may_yield:
+    if isinstance(plan, Rendering):
         choice = records.get_choice(asset.source_id, wish.variant.canonical(), wish.accept.key)
-        if choice is not None and choice.plan is None:
-            plan = yielded()
+        if choice is not None:
+            return _as_chosen(records, asset, plan, choice)
     return carry_out(records, asset, plan)
+
+
+def _as_chosen(records: Records, asset: AssetRecord, plan: Rendering, choice: ChoiceRecord) -> Selection:
+    """What answers where it was decided before; a choice of another pipeline, or whose slow rendering is gone, is as
+    if it were not there."""
+    if choice.plan is None:
+        return carry_out(records, asset, yielded())
+    made = records.get_representation(asset.source_id, choice.plan)
+    if made is not None:
+        return chosen_answer(asset, made, choice)
+    chosen = RenderPlan.parsed(choice.plan)
+    if chosen is None or chosen.slow:
+        return carry_out(records, asset, plan)
+    return Unmade(chosen, plan.may_yield, chosen=True)
+
+
+def chosen_answer(asset: AssetRecord, made: Representation, choice: ChoiceRecord) -> Answer:
+    """The answer that a choice record stands for."""
+    return Answer(
+        asset,
+        made,
+        Detail.PROVISIONAL if choice.better else None,
+        final_at=choice.final_at if choice.better else 0.0,
+        replaced=choice.replaced,
+        spared=choice.spared,
+    )
 
 
 def carry_out(records: Records, asset: AssetRecord, plan: Plan) -> Answer | Refused | Unmade:

@@ -129,13 +129,15 @@ class Session:
 
     def _count(self, report: link.Report) -> None:
         """Take over what a server process did by itself."""
-        for key in report.used:
+        for key, times in report.used.items():
             self._rooms.ledger.touch(key)
+            self._rooms.later.note(key, times)
         metrics = self._rooms.metrics
         for site, hits in report.hits.items():
             metrics.hits.labels(site, "memory").inc(hits.memory)
             metrics.hits.labels(site, "disk").inc(hits.disk)
             metrics.saved_bytes.labels(site).inc(hits.saved)
+            metrics.spared_bytes.labels(site).inc(hits.spared)
 
 
 class Exchange:

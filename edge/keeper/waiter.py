@@ -15,6 +15,7 @@ import msgspec
 from edge.cache.entry import AssetRecord, BodyRef, ChoiceRecord, Representation
 from edge.keeper import link
 from edge.keeper.answer import Answer
+from edge.keeper.first import PROVISIONAL_FOR, First, first
 from edge.keeper.flights import WaitedTooLong
 from edge.keeper.landing import Lines, Opening, SourceFlight, Unshared
 from edge.keeper.rooms import Present, Rooms
@@ -257,6 +258,9 @@ class Waiter:
 
     async def _make(self, asset: AssetRecord, unmade: Unmade) -> Answer | Refused | Unmade:
         """What answers once the rendering has been made, has yielded, or has failed."""
+        beginning = self._beginning(asset, unmade)
+        if beginning is not None:
+            unmade = replace(unmade, plan=beginning.plan)
         flight, joined = self._rooms.renderings.join(asset, unmade)
         self._status = replace(self._status, collapsed=self._status.collapsed or joined)
         try:
@@ -269,12 +273,31 @@ class Waiter:
             return self._without(asset, unmade, error.reason)
         if made is not None:
             self._status = replace(self._status, stored=True)
-            return Answer(asset, made, unmade.reason)
-        wish = self._wish
-        self._rooms.records.put_choice(
-            ChoiceRecord(asset.source_id, wish.variant.canonical(), wish.accept.key, None, Detail.NOT_SMALLER)
-        )
+            if beginning is not None:
+                self._remember(asset, made, beginning.better)
+            chosen = self._chosen(asset)
+            return chosen if isinstance(chosen, Answer) else Answer(asset, made, unmade.reason)
+        self._rooms.records.put_choice(self._choice(asset, None, Detail.NOT_SMALLER))
         return self._carry_out(asset, yielded())
+
+    def _beginning(self, asset: AssetRecord, unmade: Unmade) -> First | None:
+        """How to begin, where that is not decided yet."""
+        if unmade.plan is None or unmade.chosen:
+            return None
+        return first(unmade.plan, facts_of(asset), self._wish, self._site, self._rooms.settings.render)
+
+    def _remember(self, asset: AssetRecord, made: Representation, better: RenderPlan | None) -> None:
+        """Note what was chosen, and what may take its place."""
+        choice = self._choice(asset, made.plan)
+        if better is not None and (final_at := made.made_at + PROVISIONAL_FOR) > time.time():
+            choice = msgspec.structs.replace(choice, better=better.canonical(), final_at=final_at, source=asset.source)
+            self._rooms.metrics.provisional.inc()
+        self._rooms.records.put_choice(choice)
+        self._rooms.later.consider(choice, made)
+
+    def _choice(self, asset: AssetRecord, plan: str | None, reason: str = "") -> ChoiceRecord:
+        wish = self._wish
+        return ChoiceRecord(asset.source_id, wish.variant.canonical(), wish.accept.key, plan, reason)
 
     def _without(self, asset: AssetRecord, unmade: Unmade, reason: Detail) -> Answer | Refused | Unmade:
         """What answers instead of a rendering that cannot be had."""
@@ -300,6 +323,6 @@ class Waiter:
         """Tell the server process which stored body to serve."""
         if answer.body is not None and not self._present.has(answer.body):
             raise SourceGone
-        status = replace(self._status, detail=self._status.detail or answer.reason)
+        status = replace(self._status, detail=self._status.detail or answer.detail(time.time()))
         self._back.head(answer, status, link.Committed(), self._once)
         self._back.done()

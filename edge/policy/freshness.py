@@ -19,6 +19,7 @@ from wire.dates import parse_http_date
 from wire.fields import delta_seconds, parse_cache_control, split_list
 
 SHORT: Final = 5  # seconds a client keeps an answer that may be better next time
+PROVISIONAL: Final = 60  # seconds a client keeps a rendering that may get smaller
 LIVE: Final = {".m3u8": 1.0, ".mpd": 1.0}  # default lifetimes, in seconds, of playlists that change under one name
 
 NEGATIVE: Final = frozenset({404, 410})
@@ -132,12 +133,12 @@ _PASSED_ON: Final = ("immutable", "must-revalidate", "no-transform", "stale-whil
 
 
 def client_cache_control(
-    path: str, status: int, headers: Headers, lifetimes: Lifetimes, *, short: bool = False, stored: bool = True
+    path: str, status: int, headers: Headers, lifetimes: Lifetimes, *, bound: int | None = None, stored: bool = True
 ) -> str:
     """The one Cache-Control line for the client.
 
-    short: a degraded or provisional answer, or one given stale. stored: False for an answer that is only relayed; a
-    client then keeps it only where its upstream says so.
+    bound: the most seconds, where the answer is degraded or given stale (SHORT) or PROVISIONAL. stored: False for an
+    answer that is only relayed; a client then keeps it only where its upstream says so.
     """
     directives = parse_cache_control(headers.get("cache-control"))
     if status >= 400:
@@ -150,8 +151,8 @@ def client_cache_control(
     if lifetime is None:
         lifetime = _default_lifetime(path, lifetimes)
     passed_on = [name for name in _PASSED_ON if name in directives]
-    if short:
-        lifetime = min(lifetime, SHORT)
+    if bound is not None:
+        lifetime = min(lifetime, bound)
         passed_on = [name for name in passed_on if name == "no-transform"]
     return ", ".join(
         (

@@ -41,7 +41,7 @@ def _will_do(wanted: RenderPlan, plan: RenderPlan) -> bool:
 def _but_size(plan: RenderPlan) -> RenderPlan:
     """What two plans must share: everything but size, and how well it is encoded."""
     return msgspec.structs.replace(
-        plan, resize_width=0, resize_height=0, width=0, height=0, quality=0, target=0.0, lossless=False
+        plan, resize_width=0, resize_height=0, width=0, height=0, quality=0, target=0.0, lossless=False, slow=False
     )
 
 

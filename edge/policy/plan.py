@@ -76,6 +76,8 @@ class AssetFacts(msgspec.Struct, frozen=True, kw_only=True):
     """Carries a colour profile that is not sRGB."""
     palette: bool = False
     """At most 256 colours, by its encoding."""
+    interlaced: bool = False
+    """A progressive JPEG or interlaced PNG, which takes longer to read."""
     gain_map: bool = False
     """Brighter on an HDR screen, where it is resized as a JPEG and not cropped (edge.render.gain_map)."""
     no_transform: bool = False
@@ -113,6 +115,8 @@ class RenderPlan(msgspec.Struct, frozen=True, kw_only=True):
     """The score to bring the picture to, starting from quality; 0 is none."""
     lossless: bool = False
     """Exactly the source's pixels; where that is not asked, the encoder may still find it smaller."""
+    slow: bool = False
+    """With all the work the encoder can put into it, which is too much for somebody who waits."""
     animated: bool = False
     """All frames; otherwise the first."""
     keep_profile: bool = False
@@ -182,9 +186,16 @@ def untouched(asset: AssetFacts, variant: Variant, accept: AcceptClass, site: Si
     return None
 
 
-def decide(asset: AssetFacts, variant: Variant, accept: AcceptClass, site: Site, settings: Render) -> Plan:
+def decide(
+    asset: AssetFacts,
+    variant: Variant,
+    accept: AcceptClass,
+    site: Site,
+    settings: Render,
+    without: frozenset[str] = frozenset(),
+) -> Plan:
     """The plan for one request, in this order: what is not touched; what cannot be rendered; what a rendering would
-    come to; whether that is what the source already is."""
+    come to; whether that is what the source already is. Negotiation picks no format of `without`."""
     if stored := untouched(asset, variant, accept, site):
         return stored
     # A still format that the URL names takes the first frame; negotiation never flattens.
@@ -202,7 +213,7 @@ def decide(asset: AssetFacts, variant: Variant, accept: AcceptClass, site: Site,
         asset.format,
         variant.format,
         accept,
-        frozenset() if _keeps_gain_map(asset, size, variant) else _offered(settings),
+        frozenset() if _keeps_gain_map(asset, size, variant) else _offered(settings) - without,
         Result(size.width, size.height, animated=frames > 1, has_alpha=has_alpha),
     )
     reshapes = bool(

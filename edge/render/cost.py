@@ -7,13 +7,12 @@ peak resident memory of a fresh process for 12-megapixel sources and results of 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from edge.policy.plan import RenderPlan
 from edge.policy.variant import PLACEHOLDERS
 from edge.render.colour import linear_is_affordable
 from edge.render.encode import AVIF_EFFORT_PIXELS, TRELLIS_PIXELS
-from edge.render.facts import Facts
 
 CHEAP_MS = 100.0
 """What the renderer that is kept for cheap jobs takes: an avatar, also of a large JPEG (50 ms)."""
@@ -29,6 +28,23 @@ LINEAR_MS = 70.0
 """A megapixel that goes through linear light, after the rows have been reduced."""
 WORD = 4
 """Bytes of one pixel that is held as a whole: red, green, blue and alpha."""
+
+
+class Measured(Protocol):
+    """What a header says that matters here (edge.render.facts.Facts and edge.policy.plan.AssetFacts have it)."""
+
+    @property
+    def format(self) -> str: ...
+    @property
+    def width(self) -> int: ...
+    @property
+    def height(self) -> int: ...
+    @property
+    def pages(self) -> int: ...
+    @property
+    def orientation(self) -> int: ...
+    @property
+    def interlaced(self) -> bool: ...
 
 
 class Price(NamedTuple):
@@ -59,6 +75,7 @@ ENCODE = {
     "webp": Price(45, 6),
     "avif": Price(75, 20),
     "avif at effort 1": Price(300, 20),
+    "avif at effort 4": Price(1900, 30),
     "png": Price(75, 2),
     "gif": Price(450, 6),
     "lossless": Price(650, 50),
@@ -67,7 +84,7 @@ ENCODE = {
 """Of the result, all frames."""
 
 
-def milliseconds(facts: Facts, plan: RenderPlan) -> float:
+def milliseconds(facts: Measured, plan: RenderPlan) -> float:
     """About how long one renderer will work."""
     source, result = _megapixels(facts, plan)
     resized = plan.resize_width * plan.resize_height / 1e6
@@ -82,7 +99,7 @@ def milliseconds(facts: Facts, plan: RenderPlan) -> float:
     return BASE_MS + _decode(facts).ms * source + LINEAR_MS * passed + encodings * _encode(plan).ms * result
 
 
-def memory(facts: Facts, plan: RenderPlan) -> int:
+def memory(facts: Measured, plan: RenderPlan) -> int:
     """About how many bytes a renderer will use at most, its own included."""
     source, result = _megapixels(facts, plan)
     held = _decode(facts).bytes * source + _encode(plan).bytes * result
@@ -92,13 +109,13 @@ def memory(facts: Facts, plan: RenderPlan) -> int:
     return BASE_BYTES + LINE_BYTES * facts.width + FRAME_BYTES * frames + int(held * 1e6)
 
 
-def _megapixels(facts: Facts, plan: RenderPlan) -> tuple[float, float]:
+def _megapixels(facts: Measured, plan: RenderPlan) -> tuple[float, float]:
     """Of the source and of the result, all frames that are shown."""
     shown = facts.pages if plan.animated else 1
     return facts.width * facts.height * shown / 1e6, plan.width * plan.height * shown / 1e6
 
 
-def _decode(facts: Facts) -> Price:
+def _decode(facts: Measured) -> Price:
     return DECODE[f"progressive {facts.format}" if facts.interlaced else facts.format]
 
 
@@ -108,8 +125,10 @@ def _encode(plan: RenderPlan) -> Price:
         return ENCODE["placeholder"]
     if plan.lossless:
         return ENCODE["lossless"]
-    if plan.format == "jpeg" and pixels <= TRELLIS_PIXELS:
+    if plan.format == "jpeg" and (plan.slow or pixels <= TRELLIS_PIXELS):
         return ENCODE["jpeg with trellis"]
+    if plan.format == "avif" and plan.slow:
+        return ENCODE["avif at effort 4"]
     if plan.format == "avif" and pixels <= AVIF_EFFORT_PIXELS:
         return ENCODE["avif at effort 1"]
     return ENCODE[plan.format]

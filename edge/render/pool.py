@@ -64,13 +64,15 @@ class Rendered(NamedTuple):
 
 
 class RendererPool:
-    """Renderer processes for one node. `start` before the first job; `close` ends them."""
+    """Renderer processes for one node. `start` before the first job; `close` ends them. nice: the level of those for
+    dear jobs; above DEAR_NICE, of all."""
 
-    def __init__(self, settings: Render, recycle_after: int = RECYCLE_AFTER) -> None:
+    def __init__(self, settings: Render, recycle_after: int = RECYCLE_AFTER, *, nice: int = DEAR_NICE) -> None:
         self._settings = settings
         self._limits = Limits(settings.max_pixels, settings.max_frames, settings.memory)
         self._count = settings.renderers or max(2, os.cpu_count() or 1)
         self._recycle_after = recycle_after
+        self._nice = nice
         self._queue = JobQueue(settings.queue, settings.total_memory, settings.wait)
         self._lanes: list[asyncio.Task[None]] = []
         self._renderers: dict[int, _Renderer] = {}
@@ -191,7 +193,7 @@ class RendererPool:
                 return self._renderers[lane]
 
     async def _start_renderer(self, lane: int) -> _Renderer:
-        nice = 0 if lane == 0 else DEAR_NICE
+        nice = 0 if lane == 0 and self._nice <= DEAR_NICE else self._nice
         return await _Renderer.start(Start(self._limits, nice))
 
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -137,6 +138,10 @@ class Stage:
         """The access log's lines about a target."""
         lines = [json.loads(line) for line in self.log.read_text().splitlines() if '"access":true' in line]
         return [line for line in lines if line["target"] == target]
+
+    def metrics(self) -> str:
+        """The text of the keeper's /metrics."""
+        return urllib.request.urlopen(f"{self.keeper.ready['admin']}/metrics").read().decode()
 
     def memory(self) -> int:
         """Bytes of memory that keeper and server processes hold, together."""

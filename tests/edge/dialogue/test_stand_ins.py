@@ -11,7 +11,7 @@ LARGE = "/media/slow.jpg?w=6000&enlarge=1"
 
 
 def test_a_stored_size_stands_in_for_one_that_takes_too_long(tmp_path: Path, photo: bytes) -> None:
-    with stage(tmp_path, {"render": {"deadline": 1.5}}) as edge:
+    with stage(tmp_path, {"render": {"deadline": 1.5, "budget": 0}}) as edge:
         edge.origin.on("/media/slow.jpg", photo, etag='"slow"', identity="cd" * 32)
         refused = edge.get(LARGE, accept=WEBP)
         assert refused.status == 503

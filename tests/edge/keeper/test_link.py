@@ -36,7 +36,7 @@ requests = st.sampled_from(
         link.Purge(3, "s", "/p"),
         link.Credit(4, 65536),
         link.Leave(5),
-        link.Report(("a" * 64,), {"s": link.Hits(1, 2, 3)}),
+        link.Report({"a" * 64: 3}, {"s": link.Hits(1, 2, 3)}),
     ]
 )
 responses = st.sampled_from(
