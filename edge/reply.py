@@ -15,6 +15,7 @@ import msgspec
 
 from edge.keeper.answer import Answer
 from edge.message import Body, Held, Reply, Request
+from edge.parts import Multipart
 from edge.policy.freshness import PROVISIONAL, SHORT, Lifetimes, age, client_cache_control
 from edge.policy.hygiene import disposition, site_headers
 from edge.policy.reasons import DETAILS, CacheStatus, Detail
@@ -22,7 +23,7 @@ from edge.policy.sites import Site
 from edge.policy.variant import BadParameter
 from wire.conditions import Outcome, evaluate, if_range_holds
 from wire.dates import http_date
-from wire.ranges import Part, Selection, Unsatisfiable, content_range, parse_range, unsatisfied_range
+from wire.ranges import Part, Parts, Selection, Unsatisfiable, content_range, parse_range, unsatisfied_range
 
 METHODS = "GET, HEAD, OPTIONS"
 PROBLEM_TYPE = "application/problem+json"  # RFC 9457
@@ -87,16 +88,21 @@ def of_answer(
             case Outcome.PRECONDITION_FAILED:
                 body.close()
                 return problem(site, 412, "what is stored is not what the request is about", outcome=outcome)
-        if stored and body.length is not None:
+        if stored and (size := body.length) is not None:
             parts = (("Accept-Ranges", "bytes"),)
-            match _range(request, site, answer, body.length):
+            match _range(request, site, answer, size):
                 case Part(first, last):
                     status, start, stop = 206, first, last + 1
-                    parts = (*parts, ("Content-Range", content_range(first, last, body.length)))
+                    parts = (*parts, ("Content-Range", content_range(first, last, size)))
+                case Parts(several):
+                    cut = Multipart(body, size, several, answer.content_type)
+                    body, status, stop = cut, 206, cut.length
+                    kept = [line for line in said.content if line[0].lower() != "content-type"]
+                    said = said._replace(content=(*kept, ("Content-Type", cut.content_type)))
                 case Unsatisfiable():
                     body.close()
-                    size = ("Content-Range", unsatisfied_range(body.length))
-                    return problem(site, 416, f"there are {body.length} bytes", outcome=outcome, headers=(size,))
+                    total = ("Content-Range", unsatisfied_range(size))
+                    return problem(site, 416, f"there are {size} bytes", outcome=outcome, headers=(total,))
     length = (_length(stop - start),) if stop is not None and status not in (204, 304) else ()  # RFC 9110 §8.6
     headers = (*about, *said.content, *parts, *length)
     return Reply(status, headers, body, start, stop, site.name, outcome)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import email
+import email.policy
 import threading
 
 import pytest
 
+from tests.edge.dialogue.client import Answer
 from tests.edge.dialogue.stage import WEBP, Stage, until
 
 MODIFIED = "Fri, 13 Nov 2026 10:00:00 GMT"
@@ -84,7 +87,7 @@ def test_a_range_with_nothing_in_it_is_416(edge: Stage, film: str) -> None:
 
 
 def test_a_range_that_cannot_be_read_is_ignored(edge: Stage, film: str) -> None:
-    for field in ("bytes=5-1", "lines=1-2", "bytes=x", "bytes=0-1,5-6"):
+    for field in ("bytes=5-1", "lines=1-2", "bytes=x", "bytes=0-1;5-6"):
         answer = edge.get(film, range=field)
         assert (answer.status, answer.body) == (200, FILM), field
 
@@ -133,3 +136,61 @@ def test_a_body_too_large_for_memory_is_given_from_the_disk(edge: Stage) -> None
     assert again.body == body
     assert again.hit
     assert edge.get("/media/large.bin", range="bytes=1500000-1500015").body == body[1500000:1500016]
+
+
+def parts_of(answer: Answer) -> list[tuple[str, bytes]]:
+    """The parts of a multipart/byteranges: their Content-Range and bytes, read by the standard library."""
+    head = f"Content-Type: {answer['Content-Type']}\r\n\r\n".encode()
+    message = email.message_from_bytes(head + answer.body, policy=email.policy.HTTP)
+    assert message.get_content_type() == "multipart/byteranges"
+    parts = []
+    for part in message.iter_parts():
+        assert part.get_content_type() == "video/mp4"
+        parts.append((part["Content-Range"], part.get_payload(decode=True)))
+    return parts
+
+
+def test_several_ranges_are_given_as_parts(edge: Stage) -> None:
+    text = bytes(range(32, 127)) * 100
+    edge.origin.on("/media/text.mp4", text, "video/mp4", etag='"text"')
+    edge.get("/media/text.mp4")
+    answer = edge.get("/media/text.mp4", range="bytes=500-599, 0-9,-5,99999-")
+    assert (answer.status, answer.has("Content-Range"), int(answer["Content-Length"])) == (206, False, len(answer.body))
+    assert parts_of(answer) == [
+        ("bytes 500-599/9500", text[500:600]),
+        ("bytes 0-9/9500", text[:10]),
+        ("bytes 9495-9499/9500", text[-5:]),
+    ]
+    assert answer["Access-Control-Allow-Origin"] == "*"
+    assert edge.head("/media/text.mp4", range="bytes=0-1,5-6").status == 200
+
+
+def test_ranges_that_touch_are_one(edge: Stage, film: str) -> None:
+    answer = edge.get(film, range="bytes=0-4,5-9")
+    assert (answer["Content-Range"], answer.body) == (f"bytes 0-9/{len(FILM)}", FILM[:10])
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "bytes=" + ",".join(f"{at}-{at}" for at in range(0, 40, 2)),
+        "bytes=" + ",".join("0-" for _ in range(10)),
+        "bytes=0-9000,1-9001,2-9002,3-9003",
+        "bytes=0-0," + " " * 1100 + "2-2",
+        "bytes=" + "9" * 2000 + "-",
+    ],
+)
+def test_ranges_that_cost_more_than_the_whole_are_ignored(edge: Stage, film: str, field: str) -> None:
+    answer = edge.get(film, range=field)
+    assert (answer.status, answer.body) == (200, FILM)
+
+
+def test_several_ranges_of_a_body_that_is_still_arriving(edge: Stage) -> None:
+    gate = threading.Event()
+    body = bytes(range(32, 96)) * 8192
+    edge.origin.on("/media/arriving.mp4", body, "video/mp4", etag='"arriving"', body_pause=gate)
+    try:
+        early = edge.get("/media/arriving.mp4", range="bytes=0-9,2000-2009")
+        assert [given for _, given in parts_of(early)] == [body[:10], body[2000:2010]]
+    finally:
+        gate.set()
