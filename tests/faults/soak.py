@@ -1,4 +1,4 @@
-"""The faults at length: `python -m tests.faults.soak [--kills N] [--cuts N] [--changes N] [--seconds S]` (`make soak`).
+"""The faults at length (`make soak`): `python -m tests.faults.soak [--kills N] [--cuts N] [--changes N] …`.
 
 The rule of this file: work is cut into pieces with seeds of their own. A finished piece is a line in the report's
 journal, and a run that is started again goes on with the pieces that are not there yet.
@@ -9,8 +9,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import random
 import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -24,13 +27,13 @@ from rich.table import Table
 
 from tests.faults import powercut
 from tests.faults.conftest import scratch_folder
-from tests.faults.kills import Kill, Store
+from tests.faults.kills import ROOT, Kill, Store
 from tests.faults.sharing import share
 from tests.programs import found
 
-KILLS, CUTS, CHANGES = 20, 100, 5000
-"""What one piece does: kills of one store, cuts of one recorded run, changes over few distinct bodies."""
-RECORDED = 200
+KILLS, CUTS, CHANGES, HISTORIES = 20, 100, 5000, 25
+"""What one piece does: kills of one store, cuts of one recorded run, changes over few distinct bodies, histories."""
+RECORDED, STEPS = 200, 60
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,23 @@ async def changes(seed: int, folder: Path) -> tuple[int, list[str]]:
     return await share(folder / "data", seed, CHANGES)
 
 
-KINDS = (Kind("kills", KILLS, kills), Kind("cuts", CUTS, cuts), Kind("changes", CHANGES, changes))
+async def models(seed: int, folder: Path) -> tuple[int, list[str]]:
+    """HISTORIES of up to STEPS changes against a dictionary; counts the most changes there were."""
+    # In a process of its own, whose engine is made small, and whose event loop is the machine's.
+    command = f"from tests.faults import model, small; small.shrink(); model.histories({HISTORIES}, {STEPS}, {seed})"
+    done = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-c", command], cwd=folder, capture_output=True, text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    return HISTORIES * STEPS, [] if done.returncode == 0 else [done.stdout + done.stderr]
+
+
+KINDS = (
+    Kind("kills", KILLS, kills),
+    Kind("cuts", CUTS, cuts),
+    Kind("changes", CHANGES, changes),
+    Kind("models", HISTORIES, models),
+)
 
 
 def piece(kind: Kind, seed: int) -> dict[str, object]:
@@ -84,7 +103,7 @@ def piece(kind: Kind, seed: int) -> dict[str, object]:
 
 def totals(lines: list[dict[str, object]]) -> Table:
     """The report."""
-    table = Table("kind", "pieces", "units", "acknowledged / recorded", "seconds", "problems", title="soak")
+    table = Table("kind", "pieces", "units", "changes / bytes", "seconds", "problems", title="soak")
     for kind in KINDS:
         mine = [line for line in lines if line["kind"] == kind.name]
         sums = {name: sum(line[name] for line in mine) for name in ("units", "done", "seconds")}  # type: ignore[misc]
@@ -100,10 +119,19 @@ def totals(lines: list[dict[str, object]]) -> Table:
 @click.option("--kills", "kills_wanted", default=1000, show_default=True, help="Kills in all.")
 @click.option("--cuts", "cuts_wanted", default=10_000, show_default=True, help="Power cuts in all.")
 @click.option("--changes", "changes_wanted", default=100_000, show_default=True, help="Changes over shared bodies.")
+@click.option("--histories", "histories_wanted", default=1000, show_default=True, help="Histories of the model.")
 @click.option("--seconds", default=0.0, help="Begin no further piece after this time; 0 is no limit.")
 @click.option("--seed", default=1, show_default=True, help="The first piece's seed.")
 @click.option("--report", default=Path("build/soak"), show_default=True, type=click.Path(path_type=Path))
-def main(kills_wanted: int, cuts_wanted: int, changes_wanted: int, seconds: float, seed: int, report: Path) -> None:
+def main(
+    kills_wanted: int,
+    cuts_wanted: int,
+    changes_wanted: int,
+    histories_wanted: int,
+    seconds: float,
+    seed: int,
+    report: Path,
+) -> None:
     """Kill, cut and share until everything wanted is done; the exit status is 1 where anything was wrong."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     console = Console()
@@ -111,7 +139,7 @@ def main(kills_wanted: int, cuts_wanted: int, changes_wanted: int, seconds: floa
     journal = report / "pieces.jsonl"
     lines = [json.loads(line) for line in journal.read_text().splitlines()] if journal.exists() else []
     known = {(line["kind"], line["seed"]) for line in lines}
-    wanted = dict(zip(KINDS, (kills_wanted, cuts_wanted, changes_wanted), strict=True))
+    wanted = dict(zip(KINDS, (kills_wanted, cuts_wanted, changes_wanted, histories_wanted), strict=True))
     todo = [
         (kind, seed + number)
         for number in range(max(-(-count // kind.size) for kind, count in wanted.items()))
