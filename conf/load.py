@@ -25,7 +25,7 @@ PREFIX = "FACET_"
 SETTINGS_JSON = "FACET_SETTINGS_JSON"  # how a supervisor hands its resolved settings to a child
 CONFIG = "FACET_CONFIG"  # the TOML file, where no --config is given
 PAGE = "docs/configuration.md"
-TABLES = frozenset({"sites", "accounts"})  # lists of tables
+TABLES = frozenset({"sites", "accounts", "destinations"})  # lists of tables
 _PROCESS_VARIABLES = frozenset({SETTINGS_JSON, CONFIG, "FACET_READY_FD", "FACET_REQUIRE_PROGRAMS"})
 
 

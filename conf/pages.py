@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from conf import schema
+from conf.destination import Destination
 from conf.load import PREFIX, TABLES
 from conf.schema import Account, Settings, Site
 
@@ -23,9 +24,10 @@ _HEAD = """# Configuration
 
 Facet runs without any configuration. Every setting below can be given in a TOML file
 (`facet up --config facet.toml`, or the variable `FACET_CONFIG`), or as an environment variable, which wins over the
-file; options on the command line win over both. Lists are written with commas in variables; `FACET_SITES` and
-`FACET_ACCOUNTS` are JSON. Sizes are bytes, alone or with `KiB`, `MiB`, `GiB`, `TiB`; times are seconds. A setting that
-is unknown or wrong stops the start. `facet.example.toml` holds every setting with its default.
+file; options on the command line win over both. Lists are written with commas in variables; `FACET_SITES`,
+`FACET_DESTINATIONS` and `FACET_ACCOUNTS` are JSON. Sizes are bytes, alone or with `KiB`, `MiB`, `GiB`, `TiB`; times
+are seconds. A setting that is unknown or wrong stops the start. `facet.example.toml` holds every setting with its
+default.
 
 This page is made from `conf/schema.py` by `make docs`.
 
@@ -43,7 +45,7 @@ def configuration_page() -> str:
     for name, model in _sections():
         parts.append(f"\n## {name}\n\n{model.__doc__}\n\n")
         parts.append(_table(model, name))
-    for table, entry in (("sites", Site), ("accounts", Account)):
+    for table, entry in (("sites", Site), ("destinations", Destination), ("accounts", Account)):
         parts.append(f"\n## {table}\n\n{entry.__doc__} Each is a `[[{table}]]` table.\n\n")
         parts.append(_table(entry, None))
     return "".join(parts)
@@ -134,7 +136,7 @@ def _type(annotation: Any) -> str:
         return ", ".join(_type(part) for part in get_args(annotation) if part is not type(None))
     if get_origin(annotation) is tuple:
         item = get_args(annotation)[0]
-        return "list of tables" if item in (Site, Account) else f"list ({_type(item)})"
+        return "list of tables" if item in (Site, Destination, Account) else f"list ({_type(item)})"
     return str(annotation)
 
 

@@ -13,7 +13,9 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from conf.destination import Destination
 from conf.encryption import Encryption
+from conf.notifications import Notifications
 from conf.section import Section
 from conf.site import Site as Site
 from conf.site import SiteKind as SiteKind
@@ -326,10 +328,12 @@ class Settings(Section):
     render: Render = Render()
     nginx: Nginx = Nginx()
     website: Website = Website()
+    notifications: Notifications = Notifications()
     sites: tuple[Site, ...] = Field(
         (), description="Named sites. The default media site serves /{bucket}/{key} on every other host."
     )
 
+    destinations: tuple[Destination, ...] = Field((), description="Webhooks for event notifications of buckets.")
     accounts: tuple[Account, ...] = Field((), description="Owners with known keys, for test suites.")
 
     @model_validator(mode="after")
@@ -337,6 +341,8 @@ class Settings(Section):
         """Both halves of the root key or none; no two sites of one name, or on one host and prefix."""
         if (self.root_access_key is None) != (self.root_secret_key is None):
             raise ValueError("root_access_key and root_secret_key must be given together")
+        if len({one.arn for one in self.destinations}) != len(self.destinations):
+            raise ValueError("destinations has two entries of one arn")
         seen: set[tuple[str, str]] = set()
         names = {"default"}  # the site of every other host (edge/policy/sites.py)
         for site in self.sites:

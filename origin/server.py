@@ -13,7 +13,7 @@ from conf.sockets import bind, bound_address
 from origin.admin.socket import AdminSocket
 from origin.api.listener import Listener
 from origin.api.s3.endpoint import Endpoint
-from origin.jobs import collect, lifecycle, scrub
+from origin.jobs import collect, lifecycle, notify, scrub
 from origin.service.service import Service
 from origin.service.steps import Observer, unobserved
 
@@ -35,11 +35,13 @@ async def serve(settings: Settings, *, observe: Observer = unobserved) -> None:
         loop.add_signal_handler(number, stop.set)
     sock = bind(settings.origin.listen, "origin.listen")
     service = await Service.open(settings, observe=observe)
+    await notify.begin(service)
     rate, every = settings.origin.scrub_rate, settings.origin.scrub_every
     jobs = [
         asyncio.create_task(collect.run(service.stores)),
         asyncio.create_task(scrub.run(service.stores, rate=rate, every=every)),
         asyncio.create_task(lifecycle.run(service)),
+        asyncio.create_task(notify.run(service)),
     ]
     try:
         endpoint = Endpoint(service, settings)

@@ -279,7 +279,14 @@ class Events(Protocol):
     """The feed's log. Events get their positions just before the commit that makes them durable."""
 
     def add(
-        self, kind: str, bucket: str, key: bytes | None, version: str | None, counter: int, time: float
+        self,
+        kind: str,
+        bucket: str,
+        key: bytes | None,
+        version: str | None,
+        counter: int,
+        time: float,
+        notice: bytes | None = None,
     ) -> None: ...
 
     def number(self) -> int:
@@ -291,6 +298,9 @@ class Events(Protocol):
         """Events up to this position are no longer kept."""
 
     def after(self, position: int, limit: int) -> list[EventRow]: ...
+
+    def noticed(self, position: int, limit: int) -> list[EventRow]:
+        """Events after that position that have a notice, oldest first."""
 
     def trim(self, before: float, keep: int) -> None:
         """Forget events older than `before`, but none of the newest `keep`."""

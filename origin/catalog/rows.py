@@ -234,3 +234,5 @@ class EventRow:
     key: bytes | None
     version: str | None
     counter: int
+    notice: bytes | None = None
+    """What the bucket's event notifications have to say of it, sealed."""

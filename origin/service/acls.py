@@ -11,6 +11,7 @@ from origin.service.acl import GROUPS, read_acl, wish_text
 from origin.service.describe import owner_of
 from origin.service.exposure import list_for
 from origin.service.model import AclWish, Caller, Owner
+from origin.service.notifications import ACL, Cause, note
 from origin.service.operations import Level, operation
 from origin.service.reading import find
 from origin.service.stores import Stores
@@ -87,7 +88,9 @@ class Acls:
             row, version = find(tables, caller, operation("PutObjectAcl"), bucket, key, version_id)
             tables.versions.set_acl(version.sequence, list_for(tables, row, text, Level.OBJECT, version.owner.id))
             shown = shown_id(row, version.version_id)
-            tables.events.add(OBJECT_ACL, bucket, version.key, shown, tables.meta.mutation(), self._stores.clock())
+            now, counter = self._stores.clock(), tables.meta.mutation()
+            notice = note(self._stores, row, counter, Cause(ACL, caller), version.key, version=version)
+            tables.events.add(OBJECT_ACL, bucket, version.key, shown, counter, now, notice)
 
         await self._stores.write(transact)
 

@@ -40,6 +40,7 @@ from origin.service.model import (
     ServiceError,
     Setting,
 )
+from origin.service.notifications import COPY, Cause
 from origin.service.operations import Level, operation
 from origin.service.placing import new_version, place_content, place_version, precondition_failed
 from origin.service.reading import Reading, begin, find, judge, opened
@@ -135,7 +136,9 @@ def _place(
         stores, bucket, writer(caller, bucket), request.key.encode(), about, content.manifest(tables), content.size,
         content.digests, source.tags if request.tags is None else request.tags, request.lock,
     )  # fmt: skip
-    written = place_version(stores, tables, bucket, version, request.conditions, create_only=create_only(caller))
+    written = place_version(
+        stores, tables, bucket, version, request.conditions, Cause(COPY, caller), create_only=create_only(caller)
+    )
     return Copied(
         new_info(written.bucket, bucket.owner, written.version, content.digests, content.identity), source_version
     )

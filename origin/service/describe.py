@@ -56,7 +56,7 @@ def seal_digests(stores: Stores, seal_id: bytes, digests: Digests, *, part: bool
     return stores.keys.seal(_PART if part else _VERSION, seal_id, plain, stores.random(NONCE_BYTES))
 
 
-def digests_of(stores: Stores, row: VersionRow | PartRow) -> Digests:
+def digests_of(stores: Stores, row: VersionRow | NewVersion | PartRow) -> Digests:
     """The digests of a version or part."""
     context = _PART if isinstance(row, PartRow) else _VERSION
     return _decoder.decode(stores.keys.open(context, row.seal_id, row.digests))

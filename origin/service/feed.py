@@ -74,6 +74,30 @@ class Feed:
             except TimeoutError:
                 return page
 
+    async def noticed(self, after: int, limit: int) -> list[EventRow]:
+        """Events after that position that somebody is to be told of; waits for the first, or until `close`."""
+        while True:
+            changed = self._changed
+            rows = await self._stores.read(lambda tables: tables.events.noticed(after, limit))
+            if rows or self._closed:
+                return rows
+            await changed.wait()
+
+    async def place(self, name: str) -> int | None:
+        """The position that a reader inside the house keeps under that name, None where it never kept one."""
+        kept = await self._stores.read(lambda tables: tables.meta.get(name))
+        return None if kept is None else int(kept)
+
+    async def keep_place(self, name: str, position: int | None) -> int:
+        """Keep a reader's position, durably; None is the end of the feed. Returns it."""
+
+        def transact(tables: Tables) -> int:
+            place = tables.events.newest() if position is None else position
+            tables.meta.set(name, str(place).encode())
+            return place
+
+        return await self._stores.write(transact)
+
     def _page(self, tables: Tables, cursor: str, limit: int) -> FeedPage:
         newest = tables.events.newest()
         position = self._position(cursor)

@@ -16,6 +16,7 @@ from origin.catalog.contract import Tables
 from origin.catalog.rows import BucketRow, UploadState, VersionRow
 from origin.service.mistakes import check_rules
 from origin.service.model import Caller, ServiceError, Setting
+from origin.service.notifications import TRANSITION, Cause, note
 from origin.service.placing import bucket_again, place_marker, remove_version
 from origin.service.rules import Past, Rule, Rules, class_due, decoded, is_due, rules_of, upload_is_due
 from origin.service.settings import Settings
@@ -116,17 +117,18 @@ class Lifecycle:
     def _remove(self, tables: Tables, bucket: BucketRow, version: VersionRow) -> None:
         """What a client's delete would do: the current version of a versioned bucket is hidden, all else removed."""
         if version.latest and not version.marker and bucket.versioning != Versioning.NEVER:
-            place_marker(self._stores, tables, bucket, version.key)
+            place_marker(self._stores, tables, bucket, version.key, None)
         else:
-            remove_version(self._stores, tables, bucket, version)
+            remove_version(self._stores, tables, bucket, version, None)
 
     def _move(self, tables: Tables, bucket: BucketRow, version: VersionRow, to: str | None) -> bool:
         """Give a version another storage class, where it is to have one."""
         if to is None:
             return False
         tables.versions.set_storage_class(version.sequence, to)
-        shown, now = shown_id(bucket, version.version_id), self._stores.clock()
-        tables.events.add(OBJECT_CLASS, bucket.name, version.key, shown, tables.meta.mutation(), now)
+        shown, now, counter = shown_id(bucket, version.version_id), self._stores.clock(), tables.meta.mutation()
+        notice = note(self._stores, bucket, counter, Cause(TRANSITION, None), version.key, version=version)
+        tables.events.add(OBJECT_CLASS, bucket.name, version.key, shown, counter, now, notice)
         return True
 
     async def abort(self, bucket: BucketRow, uploads: Sequence[str], day: float) -> Swept:

@@ -116,6 +116,8 @@ class Caller:
     secure: bool = False
     expected_owner: str | None = None
     """The owner's id that the bucket must have, where the client said so (x-amz-expected-bucket-owner)."""
+    request: str = ""
+    """The request's id, as answers and logs have it."""
     pays: bool = False
     """True where the client agreed to pay for the request (x-amz-request-payer: requester)."""
     context: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -286,6 +288,8 @@ class PutRequest:
     expected: Expected = field(default_factory=Expected)
     conditions: WriteConditions = ANY_WRITE
     customer: CustomerKey | None = None
+    form: bool = False
+    """True where a browser's form uploads it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

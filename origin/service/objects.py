@@ -32,6 +32,7 @@ from origin.service.model import (
     ServiceError,
     Target,
 )
+from origin.service.notifications import POST, PUT, Cause
 from origin.service.operations import Level, operation
 from origin.service.placing import (
     Placed,
@@ -98,8 +99,9 @@ class Objects:
                     request.tags, request.lock,
                 )  # fmt: skip
                 written = place_version(
-                    stores, tables, bucket, version, request.conditions, create_only=create_only(caller)
-                )
+                    stores, tables, bucket, version, request.conditions, Cause(POST if request.form else PUT, caller),
+                    create_only=create_only(caller),
+                )  # fmt: skip
                 stores.observe(Step.TRANSACT)
                 return written, placed
 
@@ -209,11 +211,11 @@ class Objects:
         latest = tables.versions.latest(row.number, key)
         check_delete(self._stores, latest, target.conditions)
         if target.version_id is None and row.versioning != Versioning.NEVER:
-            return Deletion(key=target.key, marker=place_marker(self._stores, tables, row, key))
+            return Deletion(key=target.key, marker=place_marker(self._stores, tables, row, key, caller))
         version = latest if target.version_id is None else named(tables, row, target.key, target.version_id)
         if version is None:
             return Deletion(key=target.key, version_id=target.version_id)
-        remove_version(self._stores, tables, row, version, bypass=bypasses(caller, row, target.key, bypass))
+        remove_version(self._stores, tables, row, version, caller, bypass=bypasses(caller, row, target.key, bypass))
         marker = shown_id(row, version.version_id) if version.marker else None
         return Deletion(key=target.key, version_id=target.version_id, marker=marker)
 

@@ -129,8 +129,8 @@ def _table() -> tuple[Operation, ...]:
         row("GetBucketWebsite", _B, "GET", "website", _READ, supported=True),
         row("PutBucketWebsite", _B, "PUT", "website", _ADMIN, supported=True),
         row("DeleteBucketWebsite", _B, "DELETE", "website", _ADMIN, supported=True),
-        row("GetBucketNotificationConfiguration", _B, "GET", "notification", _READ),
-        row("PutBucketNotificationConfiguration", _B, "PUT", "notification", _ADMIN),
+        row("GetBucketNotificationConfiguration", _B, "GET", "notification", _READ, supported=True),
+        row("PutBucketNotificationConfiguration", _B, "PUT", "notification", _ADMIN, supported=True),
         row("GetBucketLogging", _B, "GET", "logging", _READ, supported=True),
         row(
             "PutBucketLogging",

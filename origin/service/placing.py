@@ -19,7 +19,8 @@ from origin.service.exposure import admit
 from origin.service.ingest import Content
 from origin.service.locks import check_removable
 from origin.service.locks import for_new as lock_of_new
-from origin.service.model import DeleteConditions, ServiceError, WriteConditions
+from origin.service.model import Caller, DeleteConditions, ServiceError, WriteConditions
+from origin.service.notifications import Cause, note, removal
 from origin.service.quota import check_quota
 from origin.service.source import INLINE
 from origin.service.stores import Stores
@@ -190,6 +191,7 @@ def place_version(
     bucket: BucketRow,
     version: NewVersion,
     conditions: WriteConditions,
+    cause: Cause,
     *,
     create_only: bool,
     completed: int = 0,
@@ -205,13 +207,13 @@ def place_version(
     latest = tables.versions.latest(bucket.number, version.key)
     check_conditions(stores, latest, version.key, conditions, create_only=create_only)
     before = tables.quotas.usage(bucket.number)
-    written = _place(stores, tables, bucket, version, OBJECT_CREATED, latest)
+    written = _place(stores, tables, bucket, version, OBJECT_CREATED, cause, latest)
     check_quota(tables, bucket.name, bucket.number, before, completed=completed)
     return written
 
 
-def place_marker(stores: Stores, tables: Tables, bucket: BucketRow, key: bytes) -> str | None:
-    """Hide a key of a versioned bucket behind a delete marker; returns the marker's id."""
+def place_marker(stores: Stores, tables: Tables, bucket: BucketRow, key: bytes, caller: Caller | None) -> str | None:
+    """Hide a key of a versioned bucket behind a delete marker; returns the marker's id. No caller is the lifecycle."""
     marker = NewVersion(
         bucket=bucket.number,
         key=key,
@@ -226,12 +228,14 @@ def place_marker(stores: Stores, tables: Tables, bucket: BucketRow, key: bytes) 
         marker=True,
     )
     latest = tables.versions.latest(bucket.number, key)
-    return shown_id(bucket, _place(stores, tables, bucket, marker, OBJECT_HIDDEN, latest).version.version_id)
+    placed = _place(stores, tables, bucket, marker, OBJECT_HIDDEN, removal(caller, marker=True), latest)
+    return shown_id(bucket, placed.version.version_id)
 
 
 def _place(
-    stores: Stores, tables: Tables, bucket: BucketRow, version: NewVersion, kind: str, latest: VersionRow | None
-) -> Written:
+    stores: Stores, tables: Tables, bucket: BucketRow, version: NewVersion, kind: str, cause: Cause,
+    latest: VersionRow | None,
+) -> Written:  # fmt: skip
     """Insert a version or delete marker; a null one takes the place of the null version.
 
     A key without a latest version has none, and where the latest is the null version it need not be looked for.
@@ -245,17 +249,24 @@ def _place(
         if null is not None:
             _drop(tables, null, now, sequence, bypass=False)
     tables.versions.insert(sequence, version)
-    tables.events.add(kind, bucket.name, version.key, shown_id(bucket, version.version_id), sequence, now)
+    notice = note(stores, bucket, sequence, cause, version.key, version=None if version.marker else version)
+    tables.events.add(kind, bucket.name, version.key, shown_id(bucket, version.version_id), sequence, now, notice)
     return Written(bucket, sequence, version)
 
 
 def remove_version(
-    stores: Stores, tables: Tables, bucket: BucketRow, version: VersionRow, *, bypass: bool = False
-) -> None:
-    """Remove a version and give up its content. Raises ServiceError AccessDenied where its lock holds."""
+    stores: Stores, tables: Tables, bucket: BucketRow, version: VersionRow, caller: Caller | None,
+    *, bypass: bool = False,
+) -> None:  # fmt: skip
+    """Remove a version and give up its content; no caller is the lifecycle.
+
+    Raises ServiceError AccessDenied where its lock holds.
+    """
     sequence, now = tables.meta.mutation(), stores.clock()
     _drop(tables, version, now, sequence, bypass=bypass)
-    tables.events.add(OBJECT_REMOVED, bucket.name, version.key, shown_id(bucket, version.version_id), sequence, now)
+    shown = shown_id(bucket, version.version_id)
+    notice = note(stores, bucket, sequence, removal(caller, marker=False), version.key)
+    tables.events.add(OBJECT_REMOVED, bucket.name, version.key, shown, sequence, now, notice)
 
 
 def _drop(tables: Tables, version: VersionRow, now: float, mutation: int, *, bypass: bool) -> None:

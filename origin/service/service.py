@@ -24,6 +24,7 @@ from origin.service.listing import Listing
 from origin.service.locks import Locks
 from origin.service.masterkeys import MasterKeys
 from origin.service.model import Permission, ServiceError
+from origin.service.notifications import Notifications
 from origin.service.objects import Objects
 from origin.service.opening import open_stores
 from origin.service.settings import Settings as BucketSettings
@@ -62,6 +63,7 @@ class Service:
         self.versions = Versions(stores)
         self.tags = Tags(stores, self.bucket_settings)
         self.locks = Locks(stores)
+        self.notifications = Notifications(stores, self.bucket_settings)
         self.lifecycle = Lifecycle(stores, self.bucket_settings)
         self.uploads = Uploads(stores, self._duplicates)
         self.feed = Feed(stores, log)

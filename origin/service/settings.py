@@ -18,6 +18,8 @@ from wire.feed import BUCKET_CHANGED
 
 Check = Callable[[BucketRow, Caller], None]
 """What else must hold inside the transaction; raises ServiceError."""
+Note = Callable[[BucketRow, int], bytes | None]
+"""(bucket, counter of the event) → what its notifications have to say."""
 
 
 class Settings:
@@ -51,14 +53,20 @@ class Settings:
         setting: Setting,
         document: str | None,
         check: Check | None = None,
+        note: Note | None = None,
     ) -> None:
-        """Replace the document; None forgets it. Raises ServiceError, and what `check` raises."""
+        """Replace the document; None forgets it. `note` makes the notice of the change.
+
+        Raises ServiceError, and what `check` raises.
+        """
 
         def transact(tables: Tables) -> None:
             row = authorise(tables, caller, operation(name), bucket)
             if check is not None:
                 check(row, caller)
             tables.buckets.set_setting(row.number, setting, document)
-            tables.events.add(BUCKET_CHANGED, bucket, None, None, tables.meta.mutation(), self._stores.clock())
+            counter = tables.meta.mutation()
+            notice = None if note is None else note(row, counter)
+            tables.events.add(BUCKET_CHANGED, bucket, None, None, counter, self._stores.clock(), notice)
 
         await self._stores.write(transact)

@@ -13,6 +13,7 @@ import msgspec
 
 from origin.catalog.contract import Tables
 from origin.service.model import Caller, ServiceError, Setting
+from origin.service.notifications import TAGGED, UNTAGGED, Cause, note
 from origin.service.operations import Level, operation
 from origin.service.reading import find
 from origin.service.settings import Settings
@@ -89,8 +90,10 @@ class Tags:
             row, version = find(tables, caller, operation(name), bucket, key, version_id)
             tables.versions.set_tags(version.sequence, tags or {})
             shown = shown_id(row, version.version_id)
-            now = self._stores.clock()
-            tables.events.add(OBJECT_TAGS, bucket, version.key, shown, tables.meta.mutation(), now)
+            now, counter = self._stores.clock(), tables.meta.mutation()
+            cause = Cause(UNTAGGED if tags is None else TAGGED, caller)
+            notice = note(self._stores, row, counter, cause, version.key, version=version)
+            tables.events.add(OBJECT_TAGS, bucket, version.key, shown, counter, now, notice)
             return shown
 
         return await self._stores.write(transact)

@@ -34,6 +34,7 @@ from origin.service.listing import MOST, skip_scan
 from origin.service.locks import check_wanted
 from origin.service.model import ANY_WRITE, Caller, CustomerKey, Expected, ObjectInfo, ServiceError, WriteConditions
 from origin.service.multipart import CompletedPart, CreateUploadRequest, PartInfo, UploadInfo, Whole
+from origin.service.notifications import COMPLETE, Cause
 from origin.service.operations import Level, operation
 from origin.service.pages import PartPage, UploadPage
 from origin.service.placing import Written, place_content, place_version
@@ -271,8 +272,8 @@ class Uploads:
                     lock=upload.lock,
                 )
                 written = place_version(
-                    stores, tables, joined.bucket, version, conditions, create_only=create_only(caller),
-                    completed=tables.quotas.upload(upload_id),
+                    stores, tables, joined.bucket, version, conditions, Cause(COMPLETE, caller),
+                    create_only=create_only(caller), completed=tables.quotas.upload(upload_id),
                 )  # fmt: skip
                 tables.uploads.finish(upload_id, UploadState.COMPLETED, version.created, manifest, written.sequence)
                 return written

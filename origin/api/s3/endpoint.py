@@ -132,6 +132,7 @@ class Endpoint:
         caller = replace(
             identity.caller,
             expected_owner=headers.get("x-amz-expected-bucket-owner"),
+            request=exchange.ids.request,
             pays=headers.get("x-amz-request-payer", "").lower() == "requester",
             context=context_of(identity, headers, query, self._clock()),
         )

@@ -55,7 +55,7 @@ async def post_object(call: Call) -> Answer:
     headers = _headers(fields)
     caller = replace(caller, context=of_form(caller, headers, modern="x-amz-algorithm" in fields, now=call.now))
     call = replace(call, caller=caller)
-    request = put_request(call, key, headers, Expected(checksums=checksums_of(headers)))
+    request = replace(put_request(call, key, headers, Expected(checksums=checksums_of(headers))), form=True)
     info = await call.service.objects.put(caller, request, _file(form, first, chunks, bounds))
     return _answer(call, fields, info)
 

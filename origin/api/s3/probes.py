@@ -34,7 +34,6 @@ _NO_CONFIGURATION = Missing("NoSuchConfiguration", "The specified configuration 
 _NONE_LISTED: list[xml.Item] = [("IsTruncated", False)]
 
 PROBES: dict[str, Empty | Missing] = {
-    "GetBucketNotificationConfiguration": Empty("NotificationConfiguration"),
     "GetBucketReplication": Missing(
         "ReplicationConfigurationNotFoundError", "The replication configuration was not found"
     ),

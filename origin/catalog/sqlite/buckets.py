@@ -74,10 +74,19 @@ class Buckets(Table):
 class Events(Table):
     """contract.Events."""
 
-    def add(self, kind: str, bucket: str, key: bytes | None, version: str | None, counter: int, time: float) -> None:
+    def add(
+        self,
+        kind: str,
+        bucket: str,
+        key: bytes | None,
+        version: str | None,
+        counter: int,
+        time: float,
+        notice: bytes | None = None,
+    ) -> None:
         self._run(
-            "INSERT INTO events (time, kind, bucket, key, version, counter) VALUES (?, ?, ?, ?, ?, ?)",
-            (time, kind, bucket, key, version, counter),
+            "INSERT INTO events (time, kind, bucket, key, version, counter, notice) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (time, kind, bucket, key, version, counter, notice),
         )
 
     def number(self) -> int:
@@ -98,17 +107,24 @@ class Events(Table):
         return int(self._value("SELECT value FROM counters WHERE name = 'floor'"))
 
     def after(self, position: int, limit: int) -> list[EventRow]:
+        return self._rows("position > ?", position, limit)
+
+    def noticed(self, position: int, limit: int) -> list[EventRow]:
+        return self._rows("position > ? AND notice IS NOT NULL", position, limit)
+
+    def _rows(self, condition: str, position: int, limit: int) -> list[EventRow]:
         rows = self._run(
-            "SELECT position, time, kind, bucket, key, version, counter FROM events WHERE position > ?"
-            " ORDER BY position LIMIT ?",
+            "SELECT position, time, kind, bucket, key, version, counter, notice FROM events"  # noqa: S608
+            f" WHERE {condition} ORDER BY position LIMIT ?",
             (position, limit),
         )
         return [
             EventRow(
-                position=row[0], time=row[1], kind=row[2], bucket=row[3], key=row[4], version=row[5], counter=row[6]
+                position=row[0], time=row[1], kind=row[2], bucket=row[3], key=row[4], version=row[5], counter=row[6],
+                notice=row[7],
             )
             for row in rows
-        ]
+        ]  # fmt: skip
 
     def trim(self, before: float, keep: int) -> None:
         last = self.newest() - keep

@@ -151,6 +151,10 @@ STEPS: tuple[str, ...] = (
     CREATE INDEX bodies_flagged ON bodies (manifest) WHERE flagged = 1;
     CREATE INDEX bodies_healed ON bodies (manifest) WHERE healed = 1;
     """,
+    """
+    ALTER TABLE events ADD COLUMN notice BLOB;
+    CREATE INDEX events_with_notice ON events (position) WHERE notice IS NOT NULL;
+    """,
 )
 
 

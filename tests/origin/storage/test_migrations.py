@@ -9,6 +9,7 @@ import pytest
 from blake3 import blake3
 
 from origin.catalog.contract import Tables, UnknownSchema
+from origin.catalog.sqlite.bodies import checksum
 from origin.catalog.sqlite.schema import STEPS, migrate
 from origin.catalog.sqlite.store import SqliteCatalog
 from origin.catalog.upkeep import UsageRow
@@ -39,6 +40,7 @@ ROWS = """
 def test_a_catalog_of_an_earlier_schema_opens_with_its_rows(tmp_path: Path, version: int) -> None:
     path = tmp_path / "catalog.sqlite"
     connection = apsw.Connection(str(path))
+    connection.create_scalar_function("checksum", checksum, 1)
     for number, step in enumerate(STEPS[:version], start=1):
         connection.execute(step)
         if number == 1:
