@@ -7,12 +7,8 @@ are compared. Requests per CPU second count the server's own CPU, kernel TCP wor
 
 from __future__ import annotations
 
-import json
 import platform
-import signal
 import statistics
-import subprocess
-import sys
 import tempfile
 import urllib.request
 from collections.abc import Iterator
@@ -20,16 +16,14 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import boto3
 import click
-from botocore.config import Config
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 from bench.load import Sample, family, wrk
 from bench.peers import bare_aiohttp, nginx
-from conf.errors import StartError
+from bench.running import running
 from demo import pictures
 
 ACCEPT = "Accept: image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"
@@ -50,46 +44,10 @@ class Contender:
 
 @contextmanager
 def facet(folder: Path) -> Iterator[tuple[str, int]]:
-    """`facet up` with one server process and one public picture: (URL of a variant, process id of the supervisor)."""
-    key, secret = "BENCHKEY", "a-secret-for-benchmarks"
-    log = (folder / "facet.log").open("wb")
-    process = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "facet", "up", "--data", str(folder / "data")),
-            *("--origin", "127.0.0.1:0", "--edge", "127.0.0.1:0", "--admin", "127.0.0.1:0"),
-        ],
-        env={
-            "PATH": "/usr/bin:/bin",
-            "FACET_EDGE_PROCESSES": "1",
-            "FACET_LOG_ACCESS": "false",
-            "FACET_ROOT_ACCESS_KEY": key,
-            "FACET_ROOT_SECRET_KEY": secret,
-        },
-        stdout=subprocess.PIPE,
-        stderr=log,
-    )
-    try:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        if not line:
-            raise StartError(f"facet up did not start: {(folder / 'facet.log').read_text()[-500:]}")
-        ready = json.loads(line)
-        s3 = boto3.client(
-            "s3",
-            endpoint_url=ready["origin"],
-            region_name="us-east-1",
-            aws_access_key_id=key,
-            aws_secret_access_key=secret,
-            config=Config(s3={"addressing_style": "path"}),
-        )
-        s3.create_bucket(Bucket="bench")
-        photo = pictures.photo(1200, 1600)
-        s3.put_object(Bucket="bench", Key="a.jpg", Body=photo, ContentType="image/jpeg", ACL="public-read")
-        yield f"{ready['edge']}/bench/a.jpg", process.pid
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait()
-        log.close()
+    """One server process and one public picture: (URL of a variant, process id of the supervisor)."""
+    with running(folder, FACET_EDGE_PROCESSES="1") as server:
+        server.put("a.jpg", pictures.photo(1200, 1600), "image/jpeg")
+        yield server.url("a.jpg"), server.pid
 
 
 def fetch(url: str, accept: str) -> bytes:

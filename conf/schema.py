@@ -248,6 +248,11 @@ class Render(Section):
         description="How often a rendering that was made fast must be given within an hour to be made again, smaller, "
         "while nobody waits; 0 never does.",
     )
+    profile: Literal["quality", "speed"] = Field(
+        "quality",
+        description="quality resizes in linear light and lets encoders work for small files; speed resizes in gamma "
+        "space and encodes as fast as it can, for up to four times as many renderings a second.",
+    )
     avif: bool = Field(True, description="Offer AVIF to clients whose Accept names it.")
     webp: bool = Field(True, description="Offer WebP to clients whose Accept names it.")
 

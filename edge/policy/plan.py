@@ -117,6 +117,8 @@ class RenderPlan(msgspec.Struct, frozen=True, kw_only=True):
     """Exactly the source's pixels; where that is not asked, the encoder may still find it smaller."""
     slow: bool = False
     """With all the work the encoder can put into it, which is too much for somebody who waits."""
+    fast: bool = False
+    """render.profile is speed: no more work than a picture of this size needs."""
     animated: bool = False
     """All frames; otherwise the first."""
     keep_profile: bool = False
@@ -237,6 +239,7 @@ def decide(
         quality=0 if lossless else encoder_quality(format, max(variant.quality, 0) or settings.quality),
         target=target_score(settings.quality) if _aims(variant, format, frames) else 0.0,
         lossless=lossless,
+        fast=settings.profile == "speed",
         animated=frames > 1,
         keep_profile=asset.has_profile and format not in _PLAIN and accept != OWN,
         keep_copyright=site.keep_copyright,

@@ -94,7 +94,7 @@ def milliseconds(facts: Measured, plan: RenderPlan) -> float:
     frames = facts.pages if plan.animated else 1
     height = plan.resize_height if facts.orientation < 5 else plan.resize_width
     encodings = 3 if plan.target else 1
-    linear = linear_is_affordable([frame] * frames, height)
+    linear = not plan.fast and linear_is_affordable([frame] * frames, height)
     passed = frame[0] * height * frames / 1e6 if linear else 0.0
     return BASE_MS + _decode(facts).ms * source + LINEAR_MS * passed + encodings * _encode(plan).ms * result
 
@@ -125,10 +125,10 @@ def _encode(plan: RenderPlan) -> Price:
         return ENCODE["placeholder"]
     if plan.lossless:
         return ENCODE["lossless"]
-    if plan.format == "jpeg" and (plan.slow or pixels <= TRELLIS_PIXELS):
+    if plan.format == "jpeg" and (plan.slow or (not plan.fast and pixels <= TRELLIS_PIXELS)):
         return ENCODE["jpeg with trellis"]
     if plan.format == "avif" and plan.slow:
         return ENCODE["avif at effort 4"]
-    if plan.format == "avif" and pixels <= AVIF_EFFORT_PIXELS:
+    if plan.format == "avif" and not plan.fast and pixels <= AVIF_EFFORT_PIXELS:
         return ENCODE["avif at effort 1"]
     return ENCODE[plan.format]

@@ -68,12 +68,13 @@ class Format:
 
 
 def _jpeg(plan: RenderPlan, picture: Picture) -> Options:
-    """Progressive with optimal Huffman tables and mozjpeg's quantisation table 3; drawings keep full chroma."""
-    small = plan.slow or picture.pixels <= TRELLIS_PIXELS
+    """Progressive with optimal Huffman tables, but for the speed profile; mozjpeg's quantisation table 3; drawings keep
+    full chroma."""
+    small = plan.slow or (picture.pixels <= TRELLIS_PIXELS and not plan.fast)
     return {
         "Q": plan.quality,
-        "interlace": True,
-        "optimize_coding": True,
+        "interlace": not plan.fast,
+        "optimize_coding": not plan.fast,
         "quant_table": 3,
         "trellis_quant": small,
         "overshoot_deringing": small,
@@ -86,14 +87,15 @@ def _webp(plan: RenderPlan, picture: Picture) -> Options:
     if plan.lossless:
         return {"lossless": True, "effort": 2}
     alpha = {"alpha_q": GIF_ALPHA_QUALITY} if picture.source.format == "gif" else {}
-    effort = 3 if picture.pixels <= WEBP_EFFORT_PIXELS and not plan.animated else 2
+    effort = 3 if picture.pixels <= WEBP_EFFORT_PIXELS and not plan.animated and not plan.fast else 2
     return {"Q": plan.quality, "effort": effort, "smart_subsample": picture.drawing and not plan.animated, **alpha}
 
 
 def _avif(plan: RenderPlan, picture: Picture) -> Options:
     """8 bits; drawings keep full chroma. libvips' default effort 4 takes seconds: for later, never for a first
     answer."""
-    effort = SLOW_AVIF_EFFORT if plan.slow else 1 if picture.pixels <= AVIF_EFFORT_PIXELS else 0
+    small = picture.pixels <= AVIF_EFFORT_PIXELS and not plan.fast
+    effort = SLOW_AVIF_EFFORT if plan.slow else 1 if small else 0
     common: Options = {"compression": "av1", "effort": effort, "bitdepth": 8}
     if plan.lossless:
         return common | {"lossless": True}
@@ -134,6 +136,11 @@ FORMATS = {
 }
 
 
+def _is_drawing(image: Image, plan: RenderPlan, source: Facts) -> bool:
+    """Looking at the pixels takes 2 ms for 0.2 megapixels, which the speed profile has not."""
+    return not plan.fast and image.width * image.height <= content.MOST_PIXELS and content.is_drawing(image, source)
+
+
 def encode(image: Image, plan: RenderPlan, keep: list[str], source: Facts) -> bytes:
     """The bytes of the picture in the plan's format, with the metadata that `keep` names (libvips foreign keep flags).
 
@@ -144,7 +151,7 @@ def encode(image: Image, plan: RenderPlan, keep: list[str], source: Facts) -> by
     if not isinstance(row.saver, str):
         return row.saver(image)
     pixels = image.width * image.height
-    picture = Picture(pixels, pixels <= content.MOST_PIXELS and content.is_drawing(image, source), source)
+    picture = Picture(pixels, _is_drawing(image, plan, source), source)
     save = getattr(image, row.saver)
     flags = "|".join(keep) or "none"
     options = row.options(plan, picture)

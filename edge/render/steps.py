@@ -31,6 +31,8 @@ JPEG_SHRINKS = (8, 4, 2)
 HEADROOM = 2.0
 """Shrinking while decoding leaves at least this factor to the resampler: 4000 → 500 px scores 10 SSIMULACRA2 points
 less without (mean of four photographs, q80)."""
+FAST_HEADROOM = 1.0
+"""The same in the speed profile: what the decoder can do for nothing is not left to the resampler."""
 
 TURNS: dict[int, Callable[[Image], Image]] = {
     1: lambda image: image,
@@ -71,13 +73,14 @@ def read_header(work: Work) -> None:
 def open_frames(work: Work) -> None:
     """Open lazily (libvips jpegload, pngload, … from memory), already smaller where the format can.
 
-    A JPEG is shrunk by 2, 4 or 8, leaving HEADROOM; an SVG is drawn at the size wanted; an animation is opened as a
+    A JPEG is shrunk by 2, 4 or 8, leaving headroom; an SVG is drawn at the size wanted; an animation is opened as a
     tall strip and cut into its frames.
     """
     width, height = work.stored_size
     options: dict[str, Any] = {}
     if work.kind.name == "jpeg":
-        room = min(work.facts.width / width, work.facts.height / height) / HEADROOM
+        headroom = FAST_HEADROOM if work.plan.fast else HEADROOM
+        room = min(work.facts.width / width, work.facts.height / height) / headroom
         options["shrink"] = next((shrink for shrink in JPEG_SHRINKS if shrink <= room), 1)
     elif work.kind.name == "svg":
         options["scale"] = max(width / work.facts.width, height / work.facts.height)
@@ -114,9 +117,10 @@ def to_rgb(work: Work) -> None:
 
 
 def to_working_space(work: Work) -> None:
-    """Go to linear light (libvips colourspace scrgb) where that is affordable, else to 8-bit gamma."""
+    """Go to linear light (libvips colourspace scrgb) where that is affordable and not too slow by the plan, else to
+    8-bit gamma."""
     sizes = [(frame.width, frame.height) for frame in work.frames]
-    work.linear = work.resizes and colour.linear_is_affordable(sizes, work.stored_size[1])
+    work.linear = work.resizes and not work.plan.fast and colour.linear_is_affordable(sizes, work.stored_size[1])
     work.each(colour.to_linear if work.linear else lambda frame: colour.to_display(frame, work.grey))
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from conf.schema import Settings
 from edge.policy.negotiate import OWN, accept_class
-from edge.policy.plan import AssetFacts, Refused, Rendering, RenderPlan, Stored, degraded, renderable, yielded
+from edge.policy.plan import AssetFacts, Refused, Rendering, RenderPlan, Stored, decide, degraded, renderable, yielded
 from edge.policy.quality import encoder_quality
 from edge.policy.reasons import Detail
 from edge.policy.sites import Sites
@@ -32,6 +32,14 @@ def rendered(asset: AssetFacts, query: str = "", accept: str | None = CHROME, **
     plan = planned(asset, query, accept, **others)
     assert isinstance(plan, Rendering), plan
     return plan.plan
+
+
+def test_the_speed_profile_is_part_of_the_plan_and_so_of_the_key() -> None:
+    speed = Settings.model_validate({"render": {"profile": "speed"}}).render
+    made = decide(jpeg(), parse("w=100", 8192), accept_class(CHROME), SITE, speed)
+    assert isinstance(made, Rendering)
+    assert made.plan.fast
+    assert made.plan.canonical() != rendered(jpeg(), "w=100").canonical()
 
 
 # What is not touched.

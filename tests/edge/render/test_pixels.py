@@ -101,6 +101,14 @@ def test_light_is_averaged_and_not_numbers(form: str) -> None:
     assert close(got.mean(), float(oracle.gamma(0.5)), 3)
 
 
+def test_the_speed_profile_averages_numbers_and_writes_a_picture_of_the_same_size() -> None:
+    board = np.indices((512, 512)).sum(axis=0) % 2 * 255
+    source = saved(oracle.to_vips(np.repeat(board[:, :, None].astype(np.uint8), 3, axis=2)), "png")
+    for form in ("png", "jpeg", "webp", "avif"):
+        got = oracle.pixels_of(render(source, plan(256, 256, form, fast=True)))[16:-16, 16:-16]
+        assert close(got.mean(), 128, 3)
+
+
 def test_a_large_jpeg_keeps_headroom_while_it_is_shrunk() -> None:
     stripes = (np.arange(1600) // 2 % 2 * 255).astype(np.uint8)
     source = saved(oracle.to_vips(np.repeat(np.tile(stripes, (1600, 1))[:, :, None], 3, axis=2)), "jpeg")
