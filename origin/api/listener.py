@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import structlog
-from aiohttp.web import BaseRequest, RequestHandler, Response, Server, StreamResponse
+from aiohttp.web import BaseRequest, RequestHandler, RequestPayloadError, Response, Server, StreamResponse
 
 from origin.api.s3 import errors
 from origin.api.s3.call import XML_TYPE
@@ -32,7 +33,26 @@ Handler = Callable[[BaseRequest], Awaitable[StreamResponse]]
 class Connection(RequestHandler):
     """One client connection; a request that is not HTTP gets an S3 error and the connection ends."""
 
-    __slots__ = ()
+    __slots__ = ("_half_closed",)
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._half_closed = False
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # asyncio asks whether to keep the other half open
+        """A client that closed its sending half alone still hears the answer to what it asked."""
+        self._half_closed = True
+        idle = self._waiter is not None and not self._waiter.done()
+        if self._current_request is not None:
+            self.end_body(self._current_request)
+        self.close()
+        return not idle
+
+    def end_body(self, request: BaseRequest) -> None:
+        """Where no more can come, end a body that is not complete as one that was cut short."""
+        if self._half_closed and not request.content.is_eof():
+            request.content.set_exception(RequestPayloadError("the client closed its sending half"))
+            request.content.feed_eof()  # nothing is left to be drained
 
     def handle_error(
         self,
@@ -62,7 +82,13 @@ class Listener(Server):
     """
 
     def __init__(self, handler: Handler, *, idle: float = IDLE) -> None:
-        super().__init__(handler)
+        async def answered(request: BaseRequest) -> StreamResponse:
+            connection = request.protocol
+            assert isinstance(connection, Connection), "this listener makes no others"
+            connection.end_body(request)
+            return await handler(request)
+
+        super().__init__(answered)
         self._idle = idle
 
     def __call__(self) -> RequestHandler:
@@ -70,7 +96,7 @@ class Listener(Server):
             self,
             loop=asyncio.get_running_loop(),
             keepalive_timeout=self._idle,
-            access_log=None,  # type: ignore[arg-type]  # aiohttp takes None for no access log
+            access_log=None,
             max_line_size=MAX_TARGET,
             max_field_size=MAX_HEADER,
             max_headers=MAX_HEADERS,

@@ -17,11 +17,11 @@ from origin.service.encryption import is_customers, vault_of
 from origin.service.ingest import identity, new_fingerprint
 from origin.service.model import ServiceError
 from origin.service.multipart import CompletedPart, Whole
+from origin.service.parts import MOST_PARTS
 from origin.service.source import inline_body
 from origin.service.stores import Stores
 from wire import checksums
 
-MOST_PARTS = 10_000
 COMPOSITE = "COMPOSITE"
 FULL_OBJECT = "FULL_OBJECT"
 

@@ -53,6 +53,11 @@ class Reading:
         self._ahead: asyncio.Future[bytes | bytearray] | None = None
 
     @property
+    def whole(self) -> bool:
+        """Whether it is everything of an object that was written in one piece."""
+        return (self.start, self.end) == (0, self.info.size) and not self._source.joined
+
+    @property
     def length(self) -> int:
         """Bytes that `chunks()` will yield."""
         return self.end - self.start

@@ -60,6 +60,11 @@ class Source:
         self._window: list[SegmentRow] = []
         self._blob: _OpenBlob | None = None
 
+    @property
+    def joined(self) -> bool:
+        """Whether the manifest is made of parts."""
+        return bool(self._root.parts)
+
     def piece(self, position: int, end: int) -> bytes | bytearray:
         """Between 1 and PIECE bytes from `position`, none from `end` on. Raises Damaged, BlobError, CatalogError."""
         self._enter(position)

@@ -11,11 +11,10 @@ from contextlib import closing
 from dataclasses import replace
 
 from origin.catalog.contract import Tables
-from origin.catalog.rows import BucketRow, NewVersion, PartRow, UploadRow, UploadState
+from origin.catalog.rows import BucketRow, NewVersion, UploadRow, UploadState, VersionRow
 from origin.service.access import authorise, authorise_tags, create_only, writer
 from origin.service.acl import wish_text
 from origin.service.describe import (
-    Digests,
     described,
     info_of,
     new_info,
@@ -23,11 +22,9 @@ from origin.service.describe import (
     seal_digests,
     upload_of,
 )
-from origin.service.digests import DEFAULT, with_checksum
 from origin.service.duplicates import Duplicates
-from origin.service.encryption import check_part_key, encrypted, shown, vault_of
+from origin.service.encryption import encrypted
 from origin.service.exposure import check_wish
-from origin.service.ingest import Ingest, entity_tag
 from origin.service.joining import Joined, check_choice, check_whole, join
 from origin.service.limits import check_key, check_metadata
 from origin.service.listing import MOST, skip_scan
@@ -37,15 +34,13 @@ from origin.service.multipart import CompletedPart, CreateUploadRequest, PartInf
 from origin.service.notifications import COMPLETE, Cause
 from origin.service.operations import Level, operation
 from origin.service.pages import PartPage, UploadPage
-from origin.service.placing import Written, place_content, place_version
-from origin.service.quota import check_quota
+from origin.service.parts import Place, copy_part, open_upload, put_part
+from origin.service.placing import Written, place_version
+from origin.service.reading import Reading
 from origin.service.rules import abort_of
-from origin.service.steps import Step
 from origin.service.stores import Stores
 
 ANYTHING = Whole()
-MOST_PARTS = 10_000
-"""https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html"""
 
 
 class Uploads:
@@ -108,62 +103,23 @@ class Uploads:
         body: AsyncIterator[bytes | bytearray],
         customer: CustomerKey | None = None,
     ) -> PartInfo:
-        """Store part `number` (1 … 10,000), taking the place of an earlier one.
+        """Store a part. Raises as `parts.put_part`."""
+        place = Place(bucket, key, upload_id, number)
+        return await put_part(self._stores, self._duplicates, caller, place, expected, body, customer)
 
-        Raises ServiceError: NoSuchUpload, InvalidArgument (number), and all that `Objects.put` raises for a body.
-        """
-        stores = self._stores
-        if not 1 <= number <= MOST_PARTS:
-            raise ServiceError(
-                "InvalidArgument",
-                f"Part number must be an integer between 1 and {MOST_PARTS}, inclusive",
-                argument="partNumber",
-                value=number,
-            )
-        upload = await stores.read(lambda tables: _open_upload(tables, caller, "UploadPart", bucket, key, upload_id))
-        headers = upload.described.headers
-        check_part_key(stores, headers, customer)
-        vault = vault_of(stores, headers, customer)
-        expected = _with_checksums(expected, upload)
-        async with Ingest(stores, expected, stores.settings.origin.max_put, vault) as ingest:
-            content = await ingest.receive(body)
-            seal_id = stores.random(16)
-            digests = Digests(entity_tag(stores, content.md5, vault), content.checksums)
-            sealed = seal_digests(stores, seal_id, digests, part=True)
-            now = stores.clock()
-
-            def transact(tables: Tables) -> tuple[bytes, ...]:
-                upload = _open_upload(tables, caller, "UploadPart", bucket, key, upload_id)
-                placed = place_content(stores, tables, content, ingest.pending)
-                part = PartRow(
-                    number=number,
-                    manifest=placed.manifest,
-                    size=content.size,
-                    created=now,
-                    seal_id=seal_id,
-                    digests=sealed,
-                )
-                usage = tables.quotas.usage(upload.bucket)
-                replaced = tables.uploads.put_part(upload_id, part)
-                check_quota(tables, bucket, upload.bucket, usage)
-                if replaced is not None:
-                    tables.manifests.release(replaced, now, tables.meta.mutation())
-                stores.observe(Step.TRANSACT)
-                return placed.duplicates
-
-            duplicates = await stores.write(transact)
-            stores.observe(Step.COMMIT)
-            ingest.adopted()
-        self._duplicates.drop(duplicates)
-        stores.observe(Step.ANSWER)
-        return PartInfo(
-            number=number,
-            size=content.size,
-            etag=digests.etag,
-            last_modified=now,
-            checksums=digests.checksums,
-            encryption=shown(headers),
-        )
+    async def copy_part(
+        self,
+        caller: Caller,
+        bucket: str,
+        key: str,
+        upload_id: str,
+        number: int,
+        reading: Reading,
+        customer: CustomerKey | None = None,
+    ) -> PartInfo:
+        """Make a part of what is being read. Raises as `parts.put_part`."""
+        place = Place(bucket, key, upload_id, number)
+        return await copy_part(self._stores, self._duplicates, caller, place, reading, customer)
 
     async def list_parts(
         self, caller: Caller, bucket: str, key: str, upload_id: str, *, marker: int = 0, max_parts: int = MOST
@@ -172,7 +128,7 @@ class Uploads:
         limit = _limit(max_parts, "max-parts")
 
         def snapshot(tables: Tables) -> PartPage:
-            upload = _open_upload(tables, caller, "ListParts", bucket, key, upload_id)
+            upload = open_upload(tables, caller, "ListParts", bucket, key, upload_id)
             rows = tables.uploads.parts(upload_id, marker, limit + 1)
             truncated = len(rows) > limit > 0
             rows = rows[:limit]
@@ -233,7 +189,7 @@ class Uploads:
         conditions: WriteConditions = ANY_WRITE,
         whole: Whole = ANYTHING,
     ) -> ObjectInfo:
-        """Make the object. Completing again what was completed answers the same object while it is the latest.
+        """Make the object. Completing again what was completed answers the same object while it is there.
 
         Raises ServiceError: NoSuchUpload, InvalidPart, InvalidPartOrder, EntityTooSmall, EntityTooLarge,
         MalformedXML (no parts), InvalidRequest and BadDigest (`whole`), PreconditionFailed, AccessDenied.
@@ -249,7 +205,7 @@ class Uploads:
             joined = seen
 
             def transact(tables: Tables, joined: Joined = joined) -> Written | None:
-                upload = _open_upload(tables, caller, "CompleteMultipartUpload", bucket, key, upload_id)
+                upload = open_upload(tables, caller, "CompleteMultipartUpload", bucket, key, upload_id)
                 if upload.generation != joined.upload.generation:
                     return None
                 # One reference is the version's; the other is the upload's, until the collector sorted its parts.
@@ -292,14 +248,14 @@ class Uploads:
         parts: Sequence[CompletedPart],
         whole: Whole,
     ) -> Joined | ObjectInfo:
-        """What the upload would become; or what it became, where it was completed before and is still the latest."""
+        """What the upload would become; or what it became, where it was completed before and that is still there."""
         row = authorise(tables, caller, operation("CompleteMultipartUpload"), bucket, key)
         upload = tables.uploads.get(upload_id)
         if upload is not None and upload.state is UploadState.COMPLETED and upload.bucket == row.number:
-            latest = tables.versions.latest(row.number, upload.key)
-            if upload.key == key.encode() and latest is not None and latest.sequence == upload.sequence:
-                return info_of(self._stores, row, latest)
-        upload = _open_upload(tables, caller, "CompleteMultipartUpload", bucket, key, upload_id)
+            made = _made(tables, upload)
+            if upload.key == key.encode() and made is not None:
+                return info_of(self._stores, row, made)
+        upload = open_upload(tables, caller, "CompleteMultipartUpload", bucket, key, upload_id)
         joined = join(self._stores, tables, row, upload, parts)
         check_whole(joined, whole)
         return joined
@@ -308,28 +264,10 @@ class Uploads:
         """Forget an upload and its parts. Raises ServiceError: NoSuchUpload, AccessDenied."""
 
         def transact(tables: Tables) -> None:
-            _open_upload(tables, caller, "AbortMultipartUpload", bucket, key, upload_id)
+            open_upload(tables, caller, "AbortMultipartUpload", bucket, key, upload_id)
             tables.uploads.finish(upload_id, UploadState.ABORTED, self._stores.clock())
 
         await self._stores.write(transact)
-
-
-def _open_upload(tables: Tables, caller: Caller, name: str, bucket: str, key: str, upload_id: str) -> UploadRow:
-    """The upload, where it is open, of that key, and the caller may do that to it. Raises ServiceError."""
-    row = authorise(tables, caller, operation(name), bucket, key)
-    upload = tables.uploads.get(upload_id)
-    if (
-        upload is None
-        or upload.state is not UploadState.OPEN
-        or (upload.bucket, upload.key) != (row.number, key.encode())
-    ):
-        raise ServiceError(
-            "NoSuchUpload",
-            "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or"
-            " completed.",
-            upload_id=upload_id,
-        )
-    return upload
 
 
 def _bucket_of(tables: Tables, name: str) -> BucketRow:
@@ -339,11 +277,12 @@ def _bucket_of(tables: Tables, name: str) -> BucketRow:
     return row
 
 
-def _with_checksums(expected: Expected, upload: UploadRow) -> Expected:
-    """What is computed of a part: the upload's algorithm; where it chose none, the default beside the client's own."""
-    if upload.checksum_algorithm is not None:
-        return with_checksum(expected, upload.checksum_algorithm)
-    return replace(expected, algorithms=tuple(dict.fromkeys((*expected.algorithms, DEFAULT))))
+def _made(tables: Tables, upload: UploadRow) -> VersionRow | None:
+    """The version that a completed upload became, where it is still there."""
+    assert upload.sequence is not None, "a completed upload has one"
+    with closing(tables.versions.history(upload.bucket, upload.key, None, upload.sequence + 1)) as versions:
+        found = next(versions, None)
+    return found if found is not None and (found.key, found.sequence) == (upload.key, upload.sequence) else None
 
 
 def _place(upload: UploadRow) -> tuple[bytes, float, str]:

@@ -22,11 +22,12 @@ from aiohttp.web import BaseRequest, RequestPayloadError
 from origin.api.s3.authenticate import Identity
 from origin.service.model import Expected
 from wire import chunked
-from wire.checksums import HEADER_PREFIX, Algorithm, for_header
+from wire.checksums import HEADER_PREFIX, Algorithm, for_header, for_name
 from wire.refusals import Refusal
 from wire.sigv4 import UNSIGNED_PAYLOAD
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+SDK_ALGORITHM = "x-amz-sdk-checksum-algorithm"
 _NOT_VALUES = frozenset({f"{HEADER_PREFIX}mode", f"{HEADER_PREFIX}algorithm", f"{HEADER_PREFIX}type"})
 
 
@@ -78,10 +79,30 @@ class Body:
             length=self.length,
             md5=_content_md5(self._headers),
             sha256=self._whole_sha256(),
-            checksums=checksums_of(self._headers),
+            checksums=self._checksums(),
             algorithms=tuple(algorithm.name for algorithm in self._announced.values()),
             late=self._late,
         )
+
+    def _checksums(self) -> dict[str, str]:
+        """The checksum in the headers, which must be of the kind that an SDK says it computed.
+
+        What a presigned URL says was computed before there was a body. Raises Refusal (InvalidRequest).
+        """
+        found, said = checksums_of(self._headers), self._headers.get(SDK_ALGORITHM)
+        if said is None or self._identity.presigned:
+            return found
+        algorithm = for_name(said)
+        given = {*found, *(one.name for one in self._announced.values())}
+        if algorithm is None or (given and algorithm.name not in given):
+            raise Refusal("InvalidRequest", f"Value for {SDK_ALGORITHM} header is invalid.")
+        if not given:
+            raise Refusal(
+                "InvalidRequest",
+                f"{SDK_ALGORITHM} specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were"
+                " found.",
+            )
+        return found
 
     async def read(self, limit: int, *, of_object: bool = False) -> bytes:
         """The whole body of at most `limit` bytes, checked against everything the client says it is.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import quote
 
 from origin.api.s3 import xml
@@ -13,6 +14,8 @@ from wire.refusals import Refusal
 
 MAX_CONFIGURATION = 64 * 1024
 CLASSIC_REGION = "us-east-1"
+_REGION = re.compile(r"[a-z]{2,3}(-[a-z]+)+-\d{1,2}|EU")
+"""The names that AWS's regions have; others are the server's own, or what the client signs for."""
 
 
 async def list_buckets(call: Call) -> Answer:
@@ -50,6 +53,10 @@ async def create_bucket(call: Call) -> Answer:
         )
     body = await call.body.read(MAX_CONFIGURATION)
     region = xml.parse(body, "CreateBucketConfiguration").value("LocationConstraint") if body else None
+    if region and region not in (call.region, call.settings.region) and not _REGION.fullmatch(region):
+        raise Refusal(
+            "InvalidLocationConstraint", "The specified location-constraint is not valid", LocationConstraint=region
+        )
     await call.service.buckets.create(
         call.caller,
         call.bucket,

@@ -33,6 +33,8 @@ class Call:
     headers: Mapping[str, str]
     caller: Caller
     signed: bool
+    region: str
+    """The region of the signature's scope, "" where there is none."""
     now: float
     """When the request came, in seconds since 1970."""
     body: Body

@@ -17,7 +17,7 @@ from origin.api.s3.locks import asked_lock
 from origin.api.s3.router import decode
 from origin.api.s3.tagging import copied_tags
 from origin.api.s3.uploads import asked_algorithm, checksum_items, demand_part_number
-from origin.service.model import Caller, CopyRequest, Expected, IsDeleteMarker, NotModified, ObjectInfo, ServiceError
+from origin.service.model import Caller, CopyRequest, IsDeleteMarker, NotModified, ObjectInfo, ServiceError
 from origin.service.placing import precondition_failed
 from origin.service.reading import Reading
 from origin.service.versions import naming, no_source
@@ -92,7 +92,7 @@ async def copy_object(call: Call) -> Answer:
 async def upload_part_copy(call: Call) -> Answer:
     """UploadPartCopy: a part made of an object or of a range of it.
 
-    Its bytes are read, checked and hashed like a body that was sent; equal segments are stored once.
+    What is not a whole object of known digests is read, checked and hashed like a body that was sent.
     """
     source = parse_source(call.headers["x-amz-copy-source"])
     number = demand_part_number(call)
@@ -102,10 +102,9 @@ async def upload_part_copy(call: Call) -> Answer:
 
     async def copied() -> Finished:
         async with reading:
-            part = await call.service.uploads.put_part(
-                call.caller, call.bucket, call.key, call.query["uploadId"], number, Expected(length=reading.length),
-                reading.chunks(), customer,
-            )  # fmt: skip
+            part = await call.service.uploads.copy_part(
+                call.caller, call.bucket, call.key, call.query["uploadId"], number, reading, customer
+            )
         element = xml.element(
             "CopyPartResult",
             [

@@ -26,7 +26,7 @@ from origin.api.s3.handlers import HANDLERS
 from origin.api.s3.headers import of_marker, of_object
 from origin.api.s3.hosts import Hosts
 from origin.api.s3.reply import Ids, send
-from origin.api.s3.router import Route, locate, route, split_target
+from origin.api.s3.router import Route, demand_length, locate, route, split_target
 from origin.api.s3.webpages import Visit
 from origin.service.model import Caller, IsDeleteMarker, NotModified, ServiceError
 from origin.service.service import Service
@@ -118,6 +118,7 @@ class Endpoint:
             return await cors.preflight(
                 self._service, locate(raw_path, self._hosts.bucket(headers.get("host", "")))[0], headers
             )
+        demand_length(request.method, raw_path, query, headers, self._hosts)
         claim = self._claim(request.method, raw_path, raw_query, lines, self._hosts.bucket(headers.get("host", "")))
         if claim is not None and claim.presigned:
             headers |= hoisted(query)
@@ -191,6 +192,7 @@ class Endpoint:
             headers=headers,
             caller=identity.caller,
             signed=identity.signed,
+            region=identity.chain.scope.region if identity.chain else "",
             now=self._clock(),
             body=Body(exchange.request, headers, identity, stall=self._settings.body_timeout),
             location=f"{'https' if identity.caller.secure else 'http'}://{headers.get('host', '')}{raw_path}",

@@ -229,7 +229,7 @@ def of_object(info: ObjectInfo, caller: Caller, *, checksums: bool) -> dict[str,
     for name, value in info.headers.items():
         found[_SHOWN.get(name, name)] = value
     for name, value in info.metadata.items():
-        found[META_PREFIX + name] = value
+        found[META_PREFIX + name] = value if value.isascii() else _encoded_word(value)
     found |= of_version(info.version_id) | of_expiration(info.expiration)
     if info.tags and not caller.acts_anonymously:
         found["x-amz-tagging-count"] = str(len(info.tags))
@@ -246,6 +246,14 @@ def of_object(info: ObjectInfo, caller: Caller, *, checksums: bool) -> dict[str,
     if caller.sees_identity and info.conditional:
         found[UNCACHEABLE_HEADER] = "policy"
     return found
+
+
+def _encoded_word(text: str) -> str:
+    """Text beyond ASCII as AWS sends it back (RFC 2047).
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html
+    """
+    return f"=?UTF-8?B?{base64.b64encode(text.encode()).decode()}?="
 
 
 _SHOWN = {name: "-".join(word.capitalize() for word in name.split("-")) for name in KEPT_HEADERS if name[:2] != "x-"}

@@ -45,6 +45,10 @@ _TAKES_VERSION = frozenset({"GET", "HEAD", "DELETE"})
 _READS = frozenset({"GET", "HEAD"})
 _PLAIN_WRITE = frozenset({"versionId", "x-id"})
 """The parameters that a plain PUT or DELETE may come with; every other one that is known belongs elsewhere."""
+_OF_ALL_PARTS = frozenset({"CompleteMultipartUpload", "AbortMultipartUpload"})
+_OF_A_BUCKET = frozenset({"CreateBucket", "DeleteBucket"})
+_OF_OBJECTS = (PARAMETERS | SUBRESOURCES[Level.OBJECT]) - {"x-id"}
+"""What, beside a bucket's name alone, is a request for an object or a listing whose path was cut short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +86,20 @@ def route(method: str, raw_path: str, query: Mapping[str, str], headers: Mapping
     operation = _operation(level, method, _subresource(level, query), query, headers)
     _check_parameters(operation, method, query)
     return Route(operation, bucket, key, query, virtual is not None)
+
+
+def demand_length(
+    method: str, raw_path: str, query: Mapping[str, str], headers: Mapping[str, str], hosts: Hosts
+) -> None:
+    """Raise Refusal (MissingContentLength) for an object or part without a length, before anybody is asked who it is.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html: only a chunked body may come without.
+    """
+    if method != "PUT" or headers.keys() & {"content-length", "transfer-encoding", "x-amz-copy-source"}:
+        return
+    _, key = locate(raw_path, hosts.bucket(headers.get("host", "")))
+    if key and not SUBRESOURCES[Level.OBJECT] - {"uploadId"} & set(query):
+        raise Refusal("MissingContentLength", "You must provide the Content-Length HTTP header.")
 
 
 def locate(raw_path: str, virtual: str | None) -> tuple[str, str]:
@@ -142,6 +160,10 @@ def _always(_query: Mapping[str, str], _headers: Mapping[str, str]) -> bool:
 
 def _check_parameters(operation: Operation, method: str, query: Mapping[str, str]) -> None:
     """Parameters that would change what a write means are refused where they mean nothing."""
+    if operation.name in _OF_ALL_PARTS and "partNumber" in query:
+        raise Refusal("InvalidArgument", "This operation does not accept partNumber.", ArgumentName="partNumber")
+    if operation.name in _OF_A_BUCKET and (foreign := sorted(_OF_OBJECTS & set(query))):
+        raise Refusal("InvalidArgument", f"{foreign[0]} has no meaning here.", ArgumentName=foreign[0])
     if operation.level is not Level.OBJECT or operation.subresource:
         return
     foreign = [name for name in query if name in PARAMETERS - _PLAIN_WRITE] if method not in _READS else []

@@ -68,7 +68,7 @@ class Origin:
         return boto3.client(
             "s3",
             endpoint_url=options.pop("endpoint_url", self.url),
-            region_name="us-east-1",
+            region_name=options.pop("region_name", "us-east-1"),
             aws_access_key_id=access,
             aws_secret_access_key=secret,
             config=config.merge(options.pop("config", Config())),

@@ -180,3 +180,17 @@ def test_a_probe_of_what_has_a_neutral_value_gets_it(s3: Any, bucket: str) -> No
     assert "LoggingEnabled" not in s3.get_bucket_logging(Bucket=bucket)
     s3.put_object(Bucket=bucket, Key="k", Body=b"x")
     assert s3.get_object_tagging(Bucket=bucket, Key="k")["TagSet"] == []
+
+
+def test_a_location_is_a_region_of_aws_or_the_one_that_is_signed_for(origin: Origin, s3: Any, bucket: str) -> None:
+    def create(client: Any, name: str, place: str) -> str:
+        try:
+            client.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": place})
+        except ClientError as error:
+            return str(error.response["Error"]["Code"])
+        return str(s3.get_bucket_location(Bucket=name)["LocationConstraint"])
+
+    garage = origin.s3(region_name="garage")
+    assert create(s3, f"{bucket}-1", "ap-southeast-2") == "ap-southeast-2"
+    assert create(garage, f"{bucket}-2", "garage") == "garage"
+    assert create(s3, f"{bucket}-3", "nowhere") == "InvalidLocationConstraint"

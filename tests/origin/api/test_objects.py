@@ -6,6 +6,7 @@ import base64
 import hashlib
 import zlib
 from datetime import UTC, datetime
+from email.header import decode_header
 from typing import Any
 
 import pytest
@@ -294,3 +295,11 @@ def test_an_unknown_subresource_touches_nothing(s3: Any, origin: Origin, bucket:
     reply = origin.ask(method, "/" + target.format(bucket), body=b"<x/>")
     assert reply.status in (501, 405)
     assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"precious"
+
+
+@pytest.mark.parametrize(("sent", "read"), [("Grüße, 世界", "Grüße, 世界"), ("Gr\udcfc\udcdfe", "Grüße")])
+def test_metadata_beyond_ascii_comes_back_as_encoded_words(origin: Origin, bucket: str, sent: str, read: str) -> None:
+    assert origin.ask("PUT", f"/{bucket}/k", {"x-amz-meta-note": sent, "x-amz-meta-a": "plain"}, b"x").status == 200
+    head = origin.ask("HEAD", f"/{bucket}/k").headers
+    [(word, charset)] = decode_header(head["x-amz-meta-note"])
+    assert (word.decode(charset), head["x-amz-meta-a"]) == (read, "plain")
