@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from hashlib import blake2b
 from pathlib import Path
 from typing import Self, TypeAlias
@@ -45,6 +45,8 @@ SIZE = _WORDS * 8
 """The file's length in bytes."""
 
 _MASK = 2**64 - 1
+
+Force: TypeAlias = Callable[[int], None]
 
 Slots: TypeAlias = tuple[int, ...]
 """Where the counters of one subject are: worth keeping beside what is looked up often."""
@@ -89,8 +91,9 @@ class Epochs:
     before acknowledging a purge. Bumps come from one thread; `sync()` may run in another.
     """
 
-    def __init__(self, path: Path, descriptor: int, writable: bool) -> None:
+    def __init__(self, path: Path, descriptor: int, writable: bool, force: Force = os.fdatasync) -> None:
         self._path = path
+        self._force = force
         self._descriptor = descriptor
         self._inode = os.fstat(descriptor).st_ino
         access = mmap.ACCESS_WRITE if writable else mmap.ACCESS_READ
@@ -100,14 +103,15 @@ class Epochs:
         self._moved: dict[int, int] = {}
 
     @classmethod
-    def write(cls, path: Path, *, base: int) -> Self:
+    def write(cls, path: Path, *, base: int, force: Force = os.fdatasync) -> Self:
         """Open for the keeper; a file that is missing or not one of ours is made anew, starting at `base`.
 
-        `base` must be a random number below 2**63. Until `settle()` is called, `settled` is False.
+        `base` must be a random number below 2**63. Until `settle()` is called, `settled` is False. `force` is what
+        `sync()` does to the file's descriptor.
         """
         if not _sound(path):
             _create(path, base)
-        epochs = cls(path, os.open(path, os.O_RDWR | os.O_CLOEXEC), writable=True)
+        epochs = cls(path, os.open(path, os.O_RDWR | os.O_CLOEXEC), True, force)
         epochs._words[_SETTLED] = 0
         return epochs
 
@@ -193,7 +197,7 @@ class Epochs:
 
         Raises OSError: the bumps are in force, but may be lost in a power cut.
         """
-        os.fdatasync(self._descriptor)
+        self._force(self._descriptor)
 
     @property
     def replaced(self) -> bool:

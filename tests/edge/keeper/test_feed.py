@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -83,7 +84,8 @@ class House:
     def __init__(self, folder: Path, origin: str, session: aiohttp.ClientSession, feed: Feed) -> None:
         self.feed = feed
         self.folder = folder
-        self.epochs = Epochs.write(folder / "epochs", base=7)
+        self.synced: list[tuple[str | None, int]] = []
+        self.epochs = Epochs.write(folder / "epochs", base=7, force=self._force)
         self.records = RecordStore(folder / "records", 1 << 20, writable=True)
         self.metrics = Metrics()
         self.pauses: list[float] = []
@@ -91,6 +93,11 @@ class House:
         self.tasks: list[asyncio.Task[None]] = []
         self._origin = origin
         self._session = session
+
+    def _force(self, descriptor: int) -> None:
+        """Notes what was remembered and in force when the bumps were made durable."""
+        self.synced.append((self.cursor, self.now()[A]))
+        os.fdatasync(descriptor)
 
     @property
     def cursor(self) -> str | None:
@@ -238,23 +245,14 @@ async def test_while_the_feed_fails_nothing_is_purged_and_it_comes_back_slower_e
     assert house.now()[A] > before[A]
 
 
-async def test_the_cursor_is_remembered_only_after_the_purge_is_durable(
-    house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_the_cursor_is_remembered_only_after_the_purge_is_durable(house: House) -> None:
     (house.folder / "cursor").write_text("0")
     await house.feed.tell(event(1, "photos", "a"))
-    synced: list[tuple[str | None, int]] = []
-    sync = house.epochs.sync
-
-    def watched() -> None:
-        synced.append((house.cursor, house.now()[A]))
-        sync()
-
-    monkeypatch.setattr(house.epochs, "sync", watched)
     before = house.now()
     house.follow()
     await house.until(lambda: house.cursor == "1")
-    assert synced == [("0", before[A] + 1)]
+    assert house.synced == [("0", house.now()[A])]
+    assert house.now()[A] > before[A]
 
 
 async def test_a_restart_goes_on_where_it_stopped(house: House) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from edge.cache.entry import AssetRecord, BodyRef, name_hash, rendering_key
-from edge.cache.epochs import Epochs
+from edge.cache.epochs import Epochs, Force
 from edge.cache.files import BodyStore
 from edge.cache.records import RecordStore
 from edge.cache.subjects import bucket_group, bucket_path, purge_subject
@@ -21,8 +22,8 @@ from tests.edge.cache.samples import ASSETS, DEFAULT, PHOTOS, PlainSite, asset, 
 class Node:
     """The stores of one node, with what a fill would have put into them."""
 
-    def __init__(self, folder: Path) -> None:
-        self.epochs = Epochs.write(folder / "epochs", base=7)
+    def __init__(self, folder: Path, force: Force = os.fdatasync) -> None:
+        self.epochs = Epochs.write(folder / "epochs", base=7, force=force)
         self.ledger = Ledger.open(folder, limit=1 << 24)
         self.bodies = BodyStore(folder, self.ledger)
         self.records = RecordStore(folder / "records", 1 << 20, writable=True, on_drop=self.ledger.discard)
@@ -152,15 +153,16 @@ async def test_a_purge_that_was_not_swept_is_swept_after_a_restart(tmp_path: Pat
     node.close()
 
 
-async def test_a_purge_is_acknowledged_only_once_it_is_durable(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
-    record = node.fill(DEFAULT, "/photos/a")
+async def test_a_purge_is_acknowledged_only_once_it_is_durable(tmp_path: Path) -> None:
     synced = []
 
-    def failing() -> None:
+    def failing(_: int) -> None:
         synced.append(node.purger.stands(record))
         raise OSError("no disk")
 
-    monkeypatch.setattr(node.epochs, "sync", failing)
+    node = Node(tmp_path, force=failing)
+    record = node.fill(DEFAULT, "/photos/a")
     with pytest.raises(OSError, match="no disk"):
         await node.purger.purge_url(DEFAULT, "/photos/a")
     assert synced == [False], "in force before it is durable"
+    node.close()

@@ -140,13 +140,20 @@ async def test_a_backup_among_writers_is_a_moment_of_the_store(
 ) -> None:
     """Each writer counts up in two keys, first in one and then in the other: a moment has them one apart at most."""
     stop = asyncio.Event()
+    counts = [0] * 4
 
     async def write(number: int) -> None:
-        count = 0
         while not stop.is_set():
-            count += 1
+            count = counts[number] + 1
             for half in ("a", "b"):
                 await put(service, ada, f"{number}-{half}", str(count).encode() * (1 if count % 2 else 5000))
+            counts[number] = count
+
+    async def written(more: int) -> None:
+        """Return when every writer has gone on."""
+        wanted = [count + more for count in counts]
+        while any(count < least for count, least in zip(counts, wanted, strict=True)):
+            await asyncio.sleep(0)
 
     async def collect() -> None:
         while not stop.is_set():
@@ -154,7 +161,7 @@ async def test_a_backup_among_writers_is_a_moment_of_the_store(
 
     running = [asyncio.create_task(write(number)) for number in range(4)] + [asyncio.create_task(collect())]
     for name in ("one", "two", "three"):
-        await asyncio.sleep(0.2)
+        await written(5)
         assert (await backup(service.stores, tmp_path / "backup", name)).damaged == []
     stop.set()
     await asyncio.gather(*running)
@@ -164,12 +171,12 @@ async def test_a_backup_among_writers_is_a_moment_of_the_store(
         assert restored.clean, restored.document()
         again, owner = await opened_copy(copy, scratch)
         for number in range(4):
-            counts = []
+            halves = []
             for half in ("a", "b"):
                 body = await get(again, owner, f"{number}-{half}")
                 small = len(body) < 5000
-                counts.append(int(body if small else body[: len(body) // 5000]))
-            assert counts[0] - counts[1] in (0, 1)
+                halves.append(int(body if small else body[: len(body) // 5000]))
+            assert halves[0] - halves[1] in (0, 1)
         await again.close()
 
 
