@@ -72,6 +72,25 @@ class Site(Section):
     )
     copyright: bool = Field(False, description="Keep copyright metadata in renderings.")
     downstream_vary: bool = Field(False, description="Negotiate also for requests that come through another CDN.")
+    hints: bool = Field(
+        False,
+        description="Listen to client hints: Save-Data, Sec-CH-DPR, Sec-CH-Width and Sec-CH-Viewport-Width (and the "
+        "older names without Sec-CH-); then Vary names them.",
+    )
+    dialect: Literal["imgproxy", "thumbor", "pict-rs"] | None = Field(
+        None, description="Read this site's URLs as those of another image server instead of our own grammar."
+    )
+    dialect_key: str | None = Field(
+        None, repr=False, description="The key that a dialect's URLs are signed with (imgproxy: in hex)."
+    )
+    dialect_salt: str | None = Field(None, repr=False, description="imgproxy's salt, in hex.")
+    dialect_signature: int = Field(
+        32, ge=8, le=32, description="imgproxy's signature size: how many bytes of a signature count."
+    )
+    dialect_unsigned: bool = Field(
+        False,
+        description="Answer imgproxy's and thumbor's URLs without a signature, too: for anybody, any size.",
+    )
     cors: str = Field("*", description="Access-Control-Allow-Origin; empty adds none.")
     revalidate: Seconds | None = Field(None, description="Overrides edge.revalidate for this site, in seconds.")
     purge_secret: str | None = Field(
@@ -94,3 +113,24 @@ class Site(Section):
         if (self.access_key is None) != (self.secret_key is None):
             raise ValueError("access_key and secret_key must be given together")
         return self
+
+    @model_validator(mode="after")
+    def readable_dialect(self) -> Self:
+        """What renders has hints and a dialect; a signed dialect has a key that can be read."""
+        if (self.hints or self.dialect) and self.kind is not SiteKind.MEDIA:
+            raise ValueError("hints and dialect are for sites of kind media")
+        for name in ("dialect_key", "dialect_salt"):
+            if self.dialect == "imgproxy" and not is_hex(getattr(self, name) or ""):
+                raise ValueError(f"{name} must be in hex, such as 943b421c9eb07c83")
+        if self.dialect in ("imgproxy", "thumbor") and not (self.dialect_key or self.dialect_unsigned):
+            raise ValueError(f"dialect {self.dialect} needs dialect_key, or dialect_unsigned = true")
+        return self
+
+
+def is_hex(text: str) -> bool:
+    """Whether a text is bytes in hex."""
+    try:
+        bytes.fromhex(text)
+    except ValueError:
+        return False
+    return True

@@ -11,7 +11,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 from conf.schema import Settings
 from edge import purging, reply
@@ -25,12 +24,15 @@ from edge.keeper.flights import WaitedTooLong
 from edge.keeper.selection import Wish, select, stored_key
 from edge.message import Body, BodyBroken, Reply, Request, TooLong
 from edge.policy.demand import Demand, demand
+from edge.policy.dialects.reading import BadSignature
 from edge.policy.freshness import NEGATIVE, Lifetimes, forbids_transform
+from edge.policy.hints import hinted
 from edge.policy.negotiate import OWN, Way, accept_class, way
 from edge.policy.plan import Refused
 from edge.policy.reasons import CacheStatus, Detail
 from edge.policy.sites import Site, Sites
-from edge.policy.variant import BadParameter, Variant, parse
+from edge.policy.variant import BadParameter, Variant
+from edge.policy.wanted import read
 from edge.sliced import Sliced, growing
 from edge.tiers import Tiers
 
@@ -50,9 +52,6 @@ class Errand:
     demand: Demand
     passed: link.Passed | None = None
     """The request as it goes upstream, on a transparent site."""
-
-
-_variant = lru_cache(maxsize=4096)(parse)  # queries repeat; a bad one is not kept, and costs its sender the most
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,13 +184,18 @@ class Journey:
     # name what is wanted
 
     def _errand(self, request: Request, site: Site, raw_path: str) -> Errand:
-        path = site.source_path(raw_path, request.raw_query)
-        if path is None:
+        try:
+            wanted = read(site, raw_path, request.raw_query, self._settings.render.max_side)
+        except BadParameter as bad:
+            raise NoAnswer(reply.bad_parameter(site, bad)) from None
+        except BadSignature:
+            raise NoAnswer(reply.refusal(site, Detail.BAD_SIGNATURE)) from None
+        if wanted is None:
             raise NoAnswer(reply.refusal(site, Detail.NO_SUCH_OBJECT))
-        wish = self._wish(request, site)
+        path, variant = wanted
+        wish = self._wish(request, site, variant)
         key = stored_key(self._tiers.records, site, path, request.headers)
-        wanted = demand(site.behaviour, request.headers)
-        return Errand(request, site, path, key, wish, wanted)
+        return Errand(request, site, path, key, wish, demand(site.behaviour, request.headers))
 
     async def _passed(self, request: Request, site: Site) -> link.Passed:
         """The request with its body."""
@@ -203,19 +207,19 @@ class Journey:
             raise NoAnswer(reply.problem(site, 400, str(broken), close=True)) from None
         return link.Passed(request.method, dict(request.headers), body)
 
-    def _wish(self, request: Request, site: Site) -> Wish:
-        """The variant that the URL asks for, and the class of what the client accepts."""
+    def _wish(self, request: Request, site: Site, variant: Variant) -> Wish:
+        """The variant that the URL asks for, and what the request's fields say about it."""
         if not site.behaviour.renders:
-            return Wish(Variant(), OWN)
-        try:
-            variant = _variant(request.raw_query, self._settings.render.max_side)
-        except BadParameter as bad:
-            raise NoAnswer(reply.bad_parameter(site, bad)) from None
+            return Wish(variant, OWN)
         fields = request.headers
         if forbids_transform(fields):  # RFC 9111 §5.2.1.6: what is stored, as far as the site gives that
             return Wish(Variant(format="original"), OWN)
         foreign = way(fields.get("cdn-loop"), fields.get("via")) is Way.FOREIGN_CDN
-        return Wish(variant, accept_class(fields.get("accept"), foreign and not site.downstream_vary))
+        kept_for_all = foreign and not site.downstream_vary
+        if site.hints and not kept_for_all:
+            render = self._settings.render
+            variant = hinted(variant, request.raw_query, fields, render.quality, render.max_side)
+        return Wish(variant, accept_class(fields.get("accept"), kept_for_all))
 
     # look in memory
 

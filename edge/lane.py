@@ -37,6 +37,7 @@ from edge.connection import KEEPALIVE, SERVER, Connection
 from edge.journey import Journey, hit
 from edge.keeper.answer import Answer
 from edge.message import Reply, Request
+from edge.policy.hints import NAMES
 from edge.policy.sites import Site
 from edge.tiers import LOOKED_AGAIN, Tiers, ground
 
@@ -132,11 +133,13 @@ class Lane:
         access: Access,
         *,
         purge_header: str,
+        hints: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.access = access
         self._journey = journey
         self._tiers = tiers
+        self._selecting = (b"accept", *((name.encode() for name in NAMES) if hints else ()))
         self._deciding = DECIDING | {purge_header.lower().encode()}
         self._clock = clock
         self._asked_once: set[int] = set()
@@ -184,7 +187,7 @@ class Lane:
                 self._asked_once.clear()
             self._asked_once.add(name)
             return
-        plain = {name: value for name, value in request.headers.items() if name == "accept"}
+        plain = {name: value for name, value in request.headers.items() if name.encode() in self._selecting}
         recalled = self._journey.recall(replace(request, headers=plain))
         if recalled is None:
             return
@@ -220,7 +223,7 @@ class Lane:
         key = None
         refused = b"no-transform" in given.get(b"cache-control", b"").lower()
         if b"host" in given and self._deciding.isdisjoint(given) and not refused:
-            key = b"\n%b\n%b" % (given[b"host"], given.get(b"accept", b""))
+            key = b"\n".join((b"", given[b"host"], *(given.get(name, b"") for name in self._selecting)))
         return Lines(key, None if tag is None else tag.strip(b" \t"), given)
 
 

@@ -210,7 +210,13 @@ async def serve(settings: Settings, index: int) -> None:
         journey = Journey(settings, sites=sites, tiers=tiers, keeper=keeper)
         access = Access(settings, f"edge-{index}", later=asyncio.get_running_loop().call_soon)
         stack.callback(access.flush)
-        lane = Lane(journey, tiers, access, purge_header=settings.edge.purge_header)
+        lane = Lane(
+            journey,
+            tiers,
+            access,
+            purge_header=settings.edge.purge_header,
+            hints=any(site.hints for site in settings.sites),
+        )
         server = Server(settings, journey, access, lane)
 
         await stack.enter_async_context(cancelled(keeper.run(), _report(tiers, keeper)))

@@ -14,6 +14,7 @@ from urllib.parse import quote, unquote
 
 from conf.schema import SiteKind
 from edge.policy.directives import TARGETED
+from edge.policy.hints import FIELDS
 from edge.policy.negotiate import CDN_LOOP_TOKEN
 from edge.policy.sites import BEHAVIOURS, Site
 from edge.policy.storing import UNCACHEABLE_HEADER, kept_back, of_connection
@@ -269,5 +270,5 @@ def site_headers(site: Site | None, content_type: str | None) -> dict[str, str]:
         pdf = media_type(content_type) == "application/pdf"
         headers["Content-Security-Policy"] = _CSP if pdf else _CSP_SANDBOX
     if behaviour.renders:
-        headers["Vary"] = "Accept"
+        headers["Vary"] = ", ".join(("Accept", *FIELDS)) if site is not None and site.hints else "Accept"
     return headers

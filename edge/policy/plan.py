@@ -181,7 +181,7 @@ def untouched(asset: AssetFacts, variant: Variant, accept: AcceptClass, site: Si
         return Stored(None)
     if asset.no_transform:
         return Stored(Detail.NO_TRANSFORM)
-    if not variant.changes and (variant.format == "original" or accept == OWN):
+    if not variant.changes and not variant.by_hints and (variant.format == "original" or accept == OWN):
         return Stored(None, site.strip_always)
     if _is_vector(asset) and not variant.names_format:
         return Stored(Detail.VECTOR)

@@ -72,6 +72,7 @@ class Detail(StrEnum):
     UNCACHEABLE = "uncacheable"
     NO_SUCH_OBJECT = "no-such-object"
     BAD_PARAMETER = "bad-parameter"
+    BAD_SIGNATURE = "bad-signature"
     LOOP = "cdn-loop"
     KEEPER_AWAY = "keeper-away"
     UPSTREAM_ERROR = "upstream-error"
@@ -127,6 +128,7 @@ DETAILS: Mapping[Detail, DetailRow] = MappingProxyType(
         Detail.UNCACHEABLE: DetailRow("the upstream answered in a way that cannot be stored", 422),
         Detail.NO_SUCH_OBJECT: DetailRow("the path cannot be the name of an object", 404),
         Detail.BAD_PARAMETER: DetailRow("a parameter of the URL has a value that is not allowed", 400),
+        Detail.BAD_SIGNATURE: DetailRow("the URL is not signed as the site's dialect asks for", 403),
         Detail.LOOP: DetailRow("the request has been through this edge before (CDN-Loop)", 508),
         Detail.KEEPER_AWAY: DetailRow("the process that fills the cache is being restarted", 503),
         Detail.UPSTREAM_ERROR: DetailRow("the upstream answered with an error", 502),

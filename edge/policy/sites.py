@@ -136,6 +136,12 @@ class Site:
     strip_always: bool
     keep_copyright: bool
     downstream_vary: bool
+    hints: bool
+    dialect: Literal["imgproxy", "thumbor", "pict-rs"] | None
+    dialect_key: str | None
+    dialect_salt: str | None
+    dialect_signature: int
+    dialect_unsigned: bool
     cors: str
     revalidate: float
     """Seconds; the site's own or the edge's."""
@@ -256,6 +262,12 @@ def _compile(site: schema.Site, edge: schema.Edge) -> Site:
         strip_always=site.strip == "always",
         keep_copyright=site.copyright,
         downstream_vary=site.downstream_vary,
+        hints=site.hints,
+        dialect=site.dialect,
+        dialect_key=site.dialect_key,
+        dialect_salt=site.dialect_salt,
+        dialect_signature=site.dialect_signature,
+        dialect_unsigned=site.dialect_unsigned,
         cors="" if BEHAVIOURS[site.kind].transparent else site.cors,
         revalidate=edge.revalidate if site.revalidate is None else site.revalidate,
         purge_secret=site.purge_secret if site.name != DEFAULT_SITE else edge.purge_secret,

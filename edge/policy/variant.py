@@ -55,6 +55,8 @@ class Variant:
     background: str = ""
     blur: float = 0.0
     enlarge: bool = False
+    by_hints: bool = False
+    """The URL asks for nothing: all of it comes from client hints, and may be left out."""
 
     @property
     def names_format(self) -> bool:
@@ -64,7 +66,7 @@ class Variant:
     @property
     def changes(self) -> bool:
         """Whether the URL asks for more than the stored bytes or what negotiation picks of itself."""
-        return self not in (_NOTHING, _ORIGINAL)
+        return not self.by_hints and self not in (_NOTHING, _ORIGINAL)
 
     def canonical(self) -> str:
         """One string for one meaning, such as `fit=cover&format=webp&h=200&w=300`; empty for `Variant()`."""
@@ -76,6 +78,7 @@ class Variant:
             "format": "" if self.format == "auto" else self.format,
             "gravity": "" if self.gravity == CENTER else _gravity_text(self.gravity),
             "h": str(self.height or ""),
+            "hints": "1" if self.by_hints else "",
             "quality": "auto" if self.quality == AUTO else str(self.quality or ""),
             "w": str(self.width or ""),
         }

@@ -1,0 +1,1 @@
+"""URLs of other image servers, read as ours: one module a dialect, one table in each."""
