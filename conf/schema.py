@@ -15,8 +15,11 @@ from pydantic import Field, model_validator
 
 from conf.destination import Destination
 from conf.encryption import Encryption
+from conf.guard import Guard
 from conf.notifications import Notifications
 from conf.section import Section
+from conf.site import Preset as Preset
+from conf.site import SignKey as SignKey
 from conf.site import Site as Site
 from conf.site import SiteKind as SiteKind
 from conf.values import GIB as GIB
@@ -176,6 +179,9 @@ class Edge(Section):
         15, gt=0, description="How long an upstream may take until its answer begins, in seconds."
     )
     stall_timeout: Seconds = Field(15, gt=0, description="How long an upstream's body may stand still, in seconds.")
+    total_timeout: Seconds = Field(
+        3600, gt=0, description="How long an upstream's body may take altogether, in seconds."
+    )
     head_deadline: Seconds = Field(
         10, gt=0, description="How long a client may take to send a request's head, in seconds."
     )
@@ -331,6 +337,7 @@ class Settings(Section):
     blobs: Blobs = Blobs()
     edge: Edge = Edge()
     render: Render = Render()
+    guard: Guard = Guard()
     nginx: Nginx = Nginx()
     website: Website = Website()
     notifications: Notifications = Notifications()

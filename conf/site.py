@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from conf.section import Section
 from conf.values import Host, Prefix, Seconds, Upstream
+
+Preset = Annotated[str, Field(pattern=r"^[a-z0-9-]+:[!-~]+$")]
+SignKey = Annotated[str, Field(min_length=16)]
 
 
 class SiteKind(StrEnum):
@@ -93,6 +96,22 @@ class Site(Section):
     )
     cors: str = Field("*", description="Access-Control-Allow-Origin; empty adds none.")
     revalidate: Seconds | None = Field(None, description="Overrides edge.revalidate for this site, in seconds.")
+    referers: tuple[Host, ...] = Field(
+        (),
+        description="Hosts whose pages, beside the site's own, may show what this site has; without any, all may.",
+    )
+    presets: tuple[Preset, ...] = Field(
+        (), description="Named variants, such as thumb:w=200&h=200&fit=cover, which `?preset=thumb` asks for."
+    )
+    variants: Literal["any", "named"] = Field(
+        "any", description="`named` makes no variants but presets and those of signed URLs."
+    )
+    sign_keys: tuple[SignKey, ...] = Field(
+        (),
+        repr=False,
+        description="Keys that sign variant URLs (`facet sign`), of at least 16 characters; the first one signs, all "
+        "are accepted.",
+    )
     purge_secret: str | None = Field(
         None, min_length=8, repr=False, description="The secret that allows purging; without one nobody can."
     )

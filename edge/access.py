@@ -22,7 +22,12 @@ class Access:
         self.on = settings.log.access
         """Whether lines are written at all: who asks first saves gathering the fields."""
         trusted = tuple(ipaddress.ip_network(network) for network in settings.edge.trusted_proxies)
-        self._client = lru_cache(maxsize=1024)(lambda peer, forwarded: _client(peer, forwarded, trusted))
+        self.client = lru_cache(maxsize=1024)(lambda peer, forwarded: _client(peer, forwarded, trusted))
+        """The client's address, of the connection's and X-Forwarded-For."""
+        self.counted = lru_cache(maxsize=1024)(lambda peer, forwarded: _counted(_client(peer, forwarded, trusted)))
+        """What a client counts as in limits: an IPv4 address, or the /64 that an IPv6 address is in."""
+        self.is_trusted = lru_cache(maxsize=1024)(lambda peer: _is_trusted(peer, trusted))
+        """Whether an address is a trusted proxy's."""
 
     def write(
         self,
@@ -41,7 +46,7 @@ class Access:
     ) -> None:
         """Write a line. peer, forwarded: the connection's address and X-Forwarded-For. sent: bytes of body."""
         self._log.write(
-            client=self._client(peer, forwarded),
+            client=self.client(peer, forwarded),
             method=method,
             host=host,
             target=safe_target(target),
@@ -59,6 +64,24 @@ class Access:
 
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def _counted(address: str) -> str:
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(ip, ipaddress.IPv6Address):
+        mapped = ip.ipv4_mapped
+        return str(ipaddress.ip_network((ip, 64), strict=False)) if mapped is None else str(mapped)
+    return address
+
+
+def _is_trusted(address: str, trusted: tuple[Network, ...]) -> bool:
+    try:
+        return any(ipaddress.ip_address(address) in network for network in trusted)
+    except ValueError:
+        return False
 
 
 def _client(peer: str, forwarded: str, trusted: tuple[Network, ...]) -> str:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 import sys
+import time
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+from urllib.parse import urlsplit
 
 import click
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress
 
 from conf import logs
+from conf.errors import StartError
 from conf.load import load
 from edge.asking import order_purge
 from edge.nginx import nginx_command
+from edge.policy.signing import signature
+from edge.policy.sites import Sites
 
 
 @click.group(short_help="The edge's processes, where `facet up` does not start them.")
@@ -82,4 +91,65 @@ def purge(
     order_purge(load(config, {"edge.admin": admin}).edge.admin, [order | {"soft": soft} for order in orders])
 
 
-COMMANDS: list[click.Command] = [edge, nginx_command, purge]
+@click.command(short_help="Fill the edge with URLs before readers ask for them.")
+@click.argument("lists", nargs=-1, type=click.File("r"))
+@click.option("--variant", "variants", multiple=True, metavar="QUERY", help="A variant of every URL, such as w=400.")
+@click.option(
+    "--accept",
+    "classes",
+    multiple=True,
+    type=click.Choice(["avif", "webp", "any"]),
+    help="Clients to make pictures for [any].",
+)
+@click.option("--edge", "address", metavar="HOST:PORT", help="Ask this node, whatever host the URLs name.")
+@click.option("--at-once", type=click.IntRange(1, 256), default=8, show_default=True, help="Requests at a time.")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+def warm(
+    lists: tuple[IO[str], ...],
+    variants: tuple[str, ...],
+    classes: tuple[str, ...],
+    address: str | None,
+    at_once: int,
+    as_json: bool,
+) -> None:
+    """Ask for the URLs in LISTS, one a line, or in the standard input; a # begins a comment.
+
+    Exits with 1 where one of them could not be had, and names those.
+    """
+    from edge.warming import requests
+    from edge.warming import warm as run_warming
+
+    console = Console(stderr=True)
+    asked = list(requests((line for file in (lists or (sys.stdin,)) for line in file), variants, classes))
+    with Progress(
+        *Progress.get_default_columns(), MofNCompleteColumn(), console=console, disable=not console.is_terminal
+    ) as bar:
+        task = bar.add_task("warming", total=len(asked))
+        report = asyncio.run(run_warming(asked, edge=address, at_once=at_once, told=lambda: bar.advance(task)))
+    if as_json:
+        click.echo(json.dumps(report.lines()))
+    else:
+        click.echo(
+            f"{report.asked} asked, {report.hits} were there, {report.bytes} bytes, {len(report.failures)} failed"
+        )
+        for url, reason in report.failures:
+            click.echo(f"{url}: {reason}", err=True)
+    sys.exit(1 if report.failures else 0)
+
+
+@click.command(short_help="Sign a variant URL.")
+@click.argument("url")
+@click.option("--expires", type=click.IntRange(1), metavar="SECONDS", help="How long the URL holds; else for ever.")
+@click.option("--config", type=click.Path(path_type=Path), help="A TOML file with settings.")
+def sign(url: str, expires: int | None, config: Path | None) -> None:
+    """Print URL with the signature of its site's first key (sites.sign_keys)."""
+    parts = urlsplit(url)
+    matched = Sites(load(config)).match(parts.netloc, parts.path)
+    if matched is None or not matched[0].sign_keys:
+        raise StartError(f"no site with sign_keys serves {url} (see docs/configuration.md#sites)")
+    query = "&".join(part for part in (parts.query, f"exp={int(time.time()) + expires}" if expires else "") if part)
+    given = f"sig={signature(matched[0].sign_keys[0], parts.path, query)}"
+    click.echo(parts._replace(query=f"{query}&{given}" if query else given).geturl())
+
+
+COMMANDS: list[click.Command] = [edge, nginx_command, purge, sign, warm]

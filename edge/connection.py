@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from typing import Protocol, runtime_checkable
 
 import structlog
 from aiohttp import HttpVersion11, web
@@ -29,10 +30,18 @@ _REQUEST_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+ [!-~]+ HTTP/([0-9.]+)"
 log = structlog.get_logger()
 
 
+@runtime_checkable
+class Doorkeeper(Protocol):
+    """Who bounds connections (edge.server.Server)."""
+
+    def welcome(self, peer: str) -> bool: ...
+    def farewell(self, peer: str) -> None: ...
+
+
 class Connection(web.RequestHandler):
     """A client's connection."""
 
-    __slots__ = ("_busy", "_head_deadline", "_head_limit", "_head_size", "_head_timer", "_line")
+    __slots__ = ("_busy", "_head_deadline", "_head_limit", "_head_size", "_head_timer", "_line", "_peer", "_welcome")
 
     def __init__(self, manager: web.Server, edge: Edge, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(
@@ -48,6 +57,8 @@ class Connection(web.RequestHandler):
         )
         self._head_deadline = edge.head_deadline
         self._head_limit = edge.max_headers
+        self._welcome = manager if isinstance(manager, Doorkeeper) else None
+        self._peer = ""
         self._busy = False
         self._head_size = 0
         self._head_timer: asyncio.TimerHandle | None = None
@@ -55,8 +66,12 @@ class Connection(web.RequestHandler):
         """The request line of the head that came last, where it came in one piece and was not pipelined."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The first head is awaited from now on."""
+        """The first head is awaited from now on, unless the client has too many connections."""
         super().connection_made(transport)
+        self._peer = self.peername[0] if isinstance(self.peername, tuple) else ""
+        if self._welcome is not None and not self._welcome.welcome(self._peer):
+            self.force_close()
+            return
         self._await_head()
 
     def data_received(self, data: bytes) -> None:
@@ -80,6 +95,8 @@ class Connection(web.RequestHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """Nothing is awaited any more."""
+        if self._welcome is not None:
+            self._welcome.farewell(self._peer)
         self._head_arrived()
         super().connection_lost(exc)
 

@@ -17,6 +17,7 @@ from edge import purging, reply
 from edge.cache.files import Damaged
 from edge.cache.subjects import asset_key
 from edge.documents import asks_plainly, folder, moved, not_here, redirect
+from edge.gate import TurnedAway, admitted, check_referer, is_checked
 from edge.keeper import link
 from edge.keeper.answer import Answer
 from edge.keeper.client import Exchange, FillFailed, KeeperAway, KeeperClient, Relayed
@@ -25,7 +26,7 @@ from edge.keeper.selection import Wish, select, stored_key
 from edge.message import Body, BodyBroken, Reply, Request, TooLong
 from edge.policy.demand import Demand, demand
 from edge.policy.dialects.reading import BadSignature
-from edge.policy.freshness import NEGATIVE, Lifetimes, forbids_transform
+from edge.policy.freshness import NEGATIVE, Lifetimes, client_cache_control, forbids_transform
 from edge.policy.hints import hinted
 from edge.policy.negotiate import OWN, Way, accept_class, way
 from edge.policy.plan import Refused
@@ -50,6 +51,8 @@ class Errand:
     key: bytes
     wish: Wish
     demand: Demand
+    fixed: bool = False
+    """Signed or a preset: exactly this variant, however many there are."""
     passed: link.Passed | None = None
     """The request as it goes upstream, on a transparent site."""
 
@@ -107,6 +110,8 @@ class Journey:
             return await self._replied(errand)
         except NoAnswer as early:
             return early.reply
+        except TurnedAway as away:
+            return away.reply
 
     async def _replied(self, errand: Errand) -> Reply:
         """The reply to an errand. Raises NoAnswer."""
@@ -141,7 +146,9 @@ class Journey:
             site, raw_path = self._match(request)
             self._guard(request, site)
             errand = self._errand(request, site, raw_path)
-        except NoAnswer:
+        except (NoAnswer, TurnedAway):
+            return None
+        if is_checked(site, request.raw_query):
             return None
         found = self._in_memory(errand)
         return None if found is None else (errand, found)
@@ -186,16 +193,24 @@ class Journey:
     def _errand(self, request: Request, site: Site, raw_path: str) -> Errand:
         try:
             wanted = read(site, raw_path, request.raw_query, self._settings.render.max_side)
+            if wanted is None:
+                raise NoAnswer(reply.refusal(site, Detail.NO_SUCH_OBJECT, cache_control=self._negative(site)))
+            path, variant = wanted
+            check_referer(request, site)
+            variant, fixed = admitted(request, site, variant, self._clock())
         except BadParameter as bad:
             raise NoAnswer(reply.bad_parameter(site, bad)) from None
         except BadSignature:
             raise NoAnswer(reply.refusal(site, Detail.BAD_SIGNATURE)) from None
-        if wanted is None:
-            raise NoAnswer(reply.refusal(site, Detail.NO_SUCH_OBJECT))
-        path, variant = wanted
         wish = self._wish(request, site, variant)
         key = stored_key(self._tiers.records, site, path, request.headers)
-        return Errand(request, site, path, key, wish, demand(site.behaviour, request.headers))
+        return Errand(request, site, path, key, wish, demand(site.behaviour, request.headers), fixed)
+
+    def _negative(self, site: Site) -> str:
+        """The Cache-Control of a 404 that nobody was asked about."""
+        if site.behaviour.transparent:
+            return "no-store"
+        return client_cache_control("", 404, {}, self._lifetimes[site.name])
 
     async def _passed(self, request: Request, site: Site) -> link.Passed:
         """The request with its body."""
@@ -271,10 +286,15 @@ class Journey:
         site, wish = errand.site, errand.wish
         if errand.demand.only_if_cached and _is_read(errand):
             raise NoAnswer(reply.refusal(site, Detail.NOT_STORED))
+        wait = self._settings.edge.wait
         for _ in range(_ASKINGS):
             try:
                 head, exchange = await self._keeper.fill(
-                    site.name, errand.path, wish.variant, wish.accept, self._settings.edge.wait, errand.passed
+                    link.Fill(
+                        *(0, site.name, errand.path, wish.variant, wish.accept, wait, errand.passed),
+                        fixed=errand.fixed,
+                        client=errand.request.client,
+                    )
                 )
             except (KeeperAway, WaitedTooLong):
                 raise NoAnswer(reply.refusal(site, Detail.KEEPER_AWAY, retry_after=RETRY_AFTER)) from None

@@ -22,6 +22,8 @@ class Request:
     raw_query: str
     headers: Mapping[str, str]
     body: RequestBody
+    client: str = ""
+    """Whose request it is, as limits count: an IPv4 address or an IPv6 /64; empty for nobody's."""
 
 
 class TooLong(Exception):

@@ -123,12 +123,20 @@ def problem(
     return _problem(site, about, Problem(HTTPStatus(status).phrase, status, detail), outcome, close=close)
 
 
-def refusal(site: Site, detail: Detail, *, retry_after: int | None = None) -> Reply:
-    """An error that has a word of its own."""
+def refusal(
+    site: Site | None,
+    detail: Detail,
+    *,
+    retry_after: int | None = None,
+    said: str | None = None,
+    cache_control: str = "no-store",
+) -> Reply:
+    """An error that has a word of its own; `said` takes the place of the word's sentence."""
     meaning, status = DETAILS[detail]
     assert status is not None, f"{detail} is no error"
     headers = (("Retry-After", str(retry_after)),) if retry_after is not None else ()
-    return problem(site, status, meaning, outcome=CacheStatus(detail=detail), headers=headers)
+    outcome = CacheStatus(detail=detail)
+    return problem(site, status, said or meaning, outcome=outcome, headers=headers, cache_control=cache_control)
 
 
 def bad_parameter(site: Site, bad: BadParameter) -> Reply:
@@ -230,7 +238,7 @@ def _in_our_words(
         ("Cache-Control", _cache_control(answer, outcome, lifetimes, stored=stored, now=now)),
         *site_headers(site, answer.content_type).items(),
     )
-    return Said(about, tuple(_content(answer)))
+    return Said(about, tuple(_content(site, answer)))
 
 
 MOVING = frozenset({"Age", "Cache-Status"})
@@ -259,9 +267,11 @@ def _age(answer: Answer, now: float) -> tuple[str, str]:
     return "Age", str(age(answer.asset.upstream_age, answer.asset.stored_at, now))
 
 
-def _content(answer: Answer) -> Iterator[tuple[str, str]]:
+def _content(site: Site, answer: Answer) -> Iterator[tuple[str, str]]:
     """The headers that describe the bytes."""
     asset = answer.asset
+    if answer.at is not None:
+        yield "Content-Location", f"{site.prefix}{asset.path}?{answer.at}"
     converted = answer.representation is not None and answer.content_type != asset.content_type
     if answer.content_type is not None:
         yield "Content-Type", answer.content_type

@@ -22,11 +22,13 @@ from conf.sockets import bind, bound_address
 from edge import reply
 from edge.access import Access
 from edge.connection import Connection, response_of, speak_http11
-from edge.journey import Journey
+from edge.crowd import Crowd
+from edge.journey import RETRY_AFTER, Journey
 from edge.keeper.client import KeeperClient
 from edge.keeper.stopping import cancelled, stop_signal
 from edge.lane import Lane, LaneConnection
 from edge.message import BodyBroken, Reply, Request, TooLong
+from edge.policy.reasons import Detail
 from edge.policy.sites import Sites
 from edge.tiers import Tiers
 from wire.fields import combine
@@ -64,6 +66,8 @@ class Server(web.Server):
     ) -> None:
         super().__init__(self._handle, handler_cancellation=True)
         self._edge = settings.edge
+        self._running = Crowd(settings.guard.requests)
+        self._connected = Crowd(settings.guard.connections)
         self._journey = journey
         self._access = access
         self._lane = lane
@@ -75,12 +79,28 @@ class Server(web.Server):
             return Connection(self, self._edge, self._loop)
         return LaneConnection(self, self._edge, self._loop, self._lane)
 
+    def welcome(self, peer: str) -> bool:
+        """Whether another connection of an address may be; `farewell` follows in any case."""
+        return self._connected.enter(self._access.counted(peer, "")) or self._access.is_trusted(peer)
+
+    def farewell(self, peer: str) -> None:
+        """A connection of an address has ended."""
+        self._connected.leave(self._access.counted(peer, ""))
+
     async def _handle(self, raw: web.BaseRequest) -> web.StreamResponse:
+        client = self._access.counted(raw.remote or "", raw.headers.get("X-Forwarded-For", ""))
+        with self._running.one_more(client) as fits:
+            return await self._answered(raw, client, fits)
+
+    async def _answered(self, raw: web.BaseRequest, client: str, fits: bool) -> web.StreamResponse:
         started = self._clock()
         try:
-            request = _request(raw, self._edge.max_url)
-            given = await self._journey.travel(request)
-            self._teach(raw, request, given)
+            request = _request(raw, self._edge.max_url, client)
+            if fits:
+                given = await self._journey.travel(request)
+                self._teach(raw, request, given)
+            else:
+                given = reply.refusal(None, Detail.TOO_MANY_REQUESTS, retry_after=RETRY_AFTER)
         except Malformed as error:
             speak_http11(raw)
             given = reply.problem(None, error.status, str(error), close=True)
@@ -140,7 +160,7 @@ class _Content:
         return body
 
 
-def _request(raw: web.BaseRequest, max_url: int) -> Request:
+def _request(raw: web.BaseRequest, max_url: int, client: str) -> Request:
     """The request with its target as sent (RFC 9112 §3.2). Raises Malformed."""
     target = raw.raw_path
     hosts = raw.headers.getall("Host", [])
@@ -165,7 +185,7 @@ def _request(raw: web.BaseRequest, max_url: int) -> Request:
             raise Malformed(400, "the request target's host is not one")
         target = f"{parts.path or '/'}?{parts.query}" if parts.scheme else "/"
     path, _, query = target.partition("#")[0].partition("?")
-    return Request(raw.method, host, path, query, combine(raw.headers.items()), _Content(raw))
+    return Request(raw.method, host, path, query, combine(raw.headers.items()), _Content(raw), client)
 
 
 async def _send(raw: web.BaseRequest, response: web.StreamResponse, given: Reply) -> int:

@@ -36,6 +36,9 @@ class Answer(msgspec.Struct, frozen=True):
         over = self.reason is Detail.PROVISIONAL and not self.is_provisional(now)
         return None if over else self.reason
 
+    at: str | None = None
+    """The query that asks for exactly this, where it is another than was asked."""
+
     @property
     def body(self) -> BodyRef | None:
         """The stored body, where there is one."""

@@ -21,8 +21,6 @@ from edge.cache.files import Damaged, GrowingReader
 from edge.keeper import link
 from edge.keeper.flights import within
 from edge.message import BodyBroken
-from edge.policy.negotiate import AcceptClass
-from edge.policy.variant import Variant
 
 KEEPER_WAIT = 10.0  # seconds a request waits for a keeper that is away
 _ASKINGS = 3  # how often a request is asked at most: one that kills keepers must not go on doing so
@@ -251,23 +249,15 @@ class KeeperClient:
         """Wait until there is a keeper."""
         await self._connected.wait()
 
-    async def fill(
-        self,
-        site: str,
-        path: str,
-        variant: Variant,
-        accept: AcceptClass,
-        wait: float,
-        passed: link.Passed | None = None,
-    ) -> tuple[link.Head, Exchange]:
-        """The keeper's answer and the exchange that its body comes on: close it. `wait` is in seconds.
+    async def fill(self, wanted: link.Fill) -> tuple[link.Head, Exchange]:
+        """The keeper's answer and the exchange that its body comes on: close it. The number is given here.
 
         Raises FillFailed, KeeperAway, WaitedTooLong.
         """
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + wait
+        deadline = loop.time() + wanted.wait
         exchange, opened = await self._ask(
-            lambda number: link.Fill(number, site, path, variant, accept, deadline - loop.time(), passed), deadline
+            lambda number: msgspec.structs.replace(wanted, id=number, wait=deadline - loop.time()), deadline
         )
         assert isinstance(opened, link.Head), "a fill begins with its head"
         return opened, exchange

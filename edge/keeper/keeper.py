@@ -24,6 +24,7 @@ from edge.cache.files import BodyStore
 from edge.cache.records import RecordStore
 from edge.keeper.admin import admin_app
 from edge.keeper.breaker import Breakers
+from edge.keeper.clients import MissLimits
 from edge.keeper.feed import Follower
 from edge.keeper.fill import Assets
 from edge.keeper.later import Later
@@ -106,6 +107,7 @@ async def keep(settings: Settings) -> None:
             later,
             purger,
             metrics,
+            MissLimits(settings.guard.misses, settings.guard.miss_burst, time.monotonic),
         )
 
         session = await stack.enter_async_context(aiohttp.ClientSession())

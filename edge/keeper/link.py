@@ -60,6 +60,10 @@ class Fill(msgspec.Struct, frozen=True, tag="fill"):
     accept: AcceptClass
     wait: float
     passed: Passed | None = None
+    fixed: bool = False
+    """Exactly this variant, however many the source has."""
+    client: str = ""
+    """Whose request it is, for limits; nobody's is let through."""
 
 
 class Slice(msgspec.Struct, frozen=True, tag="slice"):

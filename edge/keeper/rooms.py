@@ -8,6 +8,7 @@ from conf.schema import Settings
 from edge.cache.entry import BodyRef, ChoiceRecord, Representation
 from edge.cache.files import BodyStore
 from edge.cache.records import RecordStore
+from edge.keeper.clients import MissLimits
 from edge.keeper.fill import Assets
 from edge.keeper.later import Later
 from edge.keeper.ledger import Ledger
@@ -37,6 +38,7 @@ class Rooms:
     later: Later
     purger: Purger
     metrics: Metrics
+    misses: MissLimits
 
 
 class Present:

@@ -19,7 +19,7 @@ from edge.keeper.landing import Lines
 from edge.keeper.rooms import Rooms
 from edge.keeper.slice_waiter import give_slice
 from edge.keeper.waiter import NotGiven, Waiter
-from edge.policy.reasons import CacheStatus
+from edge.policy.reasons import DETAILS, CacheStatus, Detail
 from edge.upstream.http import UpstreamAnswer
 
 log = structlog.get_logger()
@@ -99,6 +99,10 @@ class Session:
         self._exchanges.pop(number, None)
 
     async def _fill(self, fill: link.Fill, exchange: Exchange) -> None:
+        if fill.client and (seconds := self._rooms.misses.wait(fill.client)):
+            outcome = CacheStatus(detail=Detail.TOO_MANY_MISSES)
+            self.send(link.Failed(fill.id, 429, outcome, DETAILS[Detail.TOO_MANY_MISSES].meaning, seconds))
+            return
         try:
             await Waiter(self._rooms, fill, exchange).run()
         except NotGiven as reason:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from urllib.parse import urlsplit
 
 import structlog
 
 from conf.schema import Settings
 from edge.keeper.breaker import Breakers
+from edge.keeper.retries import RetryBudget
 from edge.policy.reasons import DETAILS, Detail
 from edge.policy.sites import Site
 from edge.upstream.bucket import BucketSource, ForeignSource, KeyFile
@@ -39,6 +40,8 @@ class Upstreams:
             "anonymous": BucketSource(client, origin, key_file),
             "key": BucketSource(client, origin, key_file, own_rights=True),
         }
+        self._retries = settings.guard.retries
+        self._budgets: dict[str, RetryBudget] = {}
         self._others: dict[str, Source] = {}
 
     @asynccontextmanager
@@ -57,7 +60,7 @@ class Upstreams:
         if not self._breakers.allows(host):
             raise UpstreamFailed(Detail.UPSTREAM_BREAKER_OPEN, DETAILS[Detail.UPSTREAM_BREAKER_OPEN].meaning)
         try:
-            async with self._source(site).request(method, site.source_target(path), headers, body) as answer:
+            async with self._request(site, path, host, method, headers, body) as answer:
                 if answer.status < 500:
                     self._breakers.succeeded(host)
                 await _check(site, answer, headers)
@@ -67,6 +70,26 @@ class Upstreams:
         except UpstreamFailed:
             self._breakers.failed(host)
             raise
+
+    @asynccontextmanager
+    async def _request(
+        self, site: Site, path: str, host: str, method: str, headers: Mapping[str, str], body: bytes
+    ) -> AsyncIterator[UpstreamAnswer]:
+        """Ask; ask once again where no answer began, if that can do no harm and the budget allows it."""
+        budget = self._budgets.setdefault(host, RetryBudget(self._retries))
+        budget.asked()
+        async with AsyncExitStack() as stack:
+            for again in (True, False):
+                asking = self._source(site).request(method, site.source_target(path), headers, body)
+                try:
+                    answer = await stack.enter_async_context(asking)
+                    break
+                except UpstreamFailed as failed:
+                    harmless = failed.detail is Detail.UPSTREAM_UNREACHABLE and method in ("GET", "HEAD") and not body
+                    if not (again and harmless and self._breakers.allows(host) and budget.take()):
+                        raise
+                    log.info("upstream.retried", host=host, path=path)
+            yield answer
 
     def _source(self, site: Site) -> Source:
         if site.upstream is None:

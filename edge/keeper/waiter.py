@@ -22,9 +22,10 @@ from edge.keeper.rooms import Present, Rooms
 from edge.keeper.selection import Selection, Unmade, Unprobed, Wish, carry_out, facts_of, select, stored_key
 from edge.keeper.trouble import NoRoom, SourceGone
 from edge.policy.demand import NONE, demand
+from edge.policy.ladder import snapped
 from edge.policy.nearest import nearest
 from edge.policy.plan import AssetFacts, Plan, Refused, RenderPlan, decide, degraded, renderable, untouched, yielded
-from edge.policy.reasons import CacheStatus, Detail, Forward
+from edge.policy.reasons import DETAILS, CacheStatus, Detail, Forward
 from edge.policy.validation import CONDITIONAL
 from edge.render.errors import RenderError
 from edge.upstream.http import UpstreamAnswer, UpstreamFailed
@@ -73,6 +74,8 @@ class Waiter:
         self._once: Lines = ()
         self._demand = NONE if fill.passed is None else demand(site.behaviour, fill.passed.headers)
         self._wish = Wish(fill.variant, fill.accept)
+        self._fixed = fill.fixed
+        self._snapped: str | None = None
         self._back = back
         self._deadline = asyncio.get_running_loop().time() + fill.wait
         self._status = CacheStatus()
@@ -247,11 +250,35 @@ class Waiter:
         if isinstance(chosen, Unprobed):
             plan = degraded(facts_of(asset), self._wish.variant, self._site, Detail.QUEUE_FULL)
             chosen = self._carry_out(asset, plan)
+        if isinstance(chosen, Unmade):
+            chosen = self._bounded(asset, chosen)
         while isinstance(chosen, Unmade):
             chosen = await self._make(asset, chosen)
         if isinstance(chosen, Refused):
             raise self._refusal(chosen)
+        if self._snapped is not None:
+            return msgspec.structs.replace(chosen, at=self._snapped, reason=chosen.reason or Detail.SNAPPED)
         return chosen
+
+    def _bounded(self, asset: AssetRecord, unmade: Unmade) -> Answer | Refused | Unmade:
+        """What is made, or answers, of a source that may have many renderings already."""
+        limit, wish = self._rooms.settings.guard.variants, self._wish
+        if self._fixed or not wish.variant.changes:
+            return unmade
+        stored = self._rooms.records.representations(asset.source_id)
+        count = sum(made.body.key in self._rooms.ledger for made in stored)
+        if count < limit:
+            return unmade
+        self._wish = Wish(snapped(wish.variant), wish.accept)
+        self._snapped = self._wish.variant.canonical() if self._wish != wish else None
+        chosen = self._chosen(asset)
+        assert not isinstance(chosen, Unprobed), "an asset is probed before anything is made of it"
+        if not isinstance(chosen, Unmade) or count < 2 * limit:
+            return chosen
+        near = self._nearest(asset, chosen.plan) if chosen.plan is not None else None
+        if near is not None:
+            return Answer(asset, near, Detail.TOO_MANY_VARIANTS, degraded=True)
+        return Refused(503, Detail.TOO_MANY_VARIANTS, DETAILS[Detail.TOO_MANY_VARIANTS].meaning)
 
     def _chosen(self, asset: AssetRecord) -> Selection:
         return select(self._present, self._site, self._rooms.settings.render, asset, self._wish)

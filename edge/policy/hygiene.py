@@ -16,6 +16,7 @@ from conf.schema import SiteKind
 from edge.policy.directives import TARGETED
 from edge.policy.hints import FIELDS
 from edge.policy.negotiate import CDN_LOOP_TOKEN
+from edge.policy.referers import VARIES
 from edge.policy.sites import BEHAVIOURS, Site
 from edge.policy.storing import UNCACHEABLE_HEADER, kept_back, of_connection
 from wire.fields import HOP_BY_HOP, combine, media_type, split_parameters
@@ -269,6 +270,11 @@ def site_headers(site: Site | None, content_type: str | None) -> dict[str, str]:
         headers["X-Content-Type-Options"] = "nosniff"
         pdf = media_type(content_type) == "application/pdf"
         headers["Content-Security-Policy"] = _CSP if pdf else _CSP_SANDBOX
-    if behaviour.renders:
-        headers["Vary"] = ", ".join(("Accept", *FIELDS)) if site is not None and site.hints else "Accept"
+    selecting = ("Accept",) if behaviour.renders else ()
+    if site is not None and site.hints:
+        selecting = (*selecting, *FIELDS)
+    if site is not None and site.referers:
+        selecting = (*selecting, *VARIES)
+    if selecting:
+        headers["Vary"] = ", ".join(selecting)
     return headers

@@ -72,7 +72,13 @@ class Detail(StrEnum):
     UNCACHEABLE = "uncacheable"
     NO_SUCH_OBJECT = "no-such-object"
     BAD_PARAMETER = "bad-parameter"
+    NOT_NAMED = "variant-not-named"
     BAD_SIGNATURE = "bad-signature"
+    HOTLINK = "hotlink"
+    SNAPPED = "snapped"
+    TOO_MANY_MISSES = "too-many-misses"
+    TOO_MANY_REQUESTS = "too-many-requests"
+    TOO_MANY_VARIANTS = "too-many-variants"
     LOOP = "cdn-loop"
     KEEPER_AWAY = "keeper-away"
     UPSTREAM_ERROR = "upstream-error"
@@ -80,6 +86,7 @@ class Detail(StrEnum):
     UPSTREAM_FORBIDDEN_ADDRESS = "upstream-forbidden-address"
     UPSTREAM_HEAD_TIMEOUT = "upstream-head-timeout"
     UPSTREAM_STALLED = "upstream-stalled"
+    UPSTREAM_TOO_SLOW = "upstream-too-slow"
     UPSTREAM_TRUNCATED = "upstream-truncated"
     UPSTREAM_MALFORMED = "upstream-malformed"
     UPSTREAM_BREAKER_OPEN = "upstream-breaker-open"
@@ -128,7 +135,13 @@ DETAILS: Mapping[Detail, DetailRow] = MappingProxyType(
         Detail.UNCACHEABLE: DetailRow("the upstream answered in a way that cannot be stored", 422),
         Detail.NO_SUCH_OBJECT: DetailRow("the path cannot be the name of an object", 404),
         Detail.BAD_PARAMETER: DetailRow("a parameter of the URL has a value that is not allowed", 400),
-        Detail.BAD_SIGNATURE: DetailRow("the URL is not signed as the site's dialect asks for", 403),
+        Detail.NOT_NAMED: DetailRow("the site makes no variants but its presets and those of signed URLs", 403),
+        Detail.BAD_SIGNATURE: DetailRow("the URL's signature does not hold", 403),
+        Detail.HOTLINK: DetailRow("the site does not show this on pages of others", 403),
+        Detail.SNAPPED: DetailRow("the source has many renderings: the size is the next one of a ladder"),
+        Detail.TOO_MANY_MISSES: DetailRow("the client asks for more that is not stored than it may", 429),
+        Detail.TOO_MANY_REQUESTS: DetailRow("the client has more requests running than it may", 429),
+        Detail.TOO_MANY_VARIANTS: DetailRow("the source has as many renderings as it may", 503),
         Detail.LOOP: DetailRow("the request has been through this edge before (CDN-Loop)", 508),
         Detail.KEEPER_AWAY: DetailRow("the process that fills the cache is being restarted", 503),
         Detail.UPSTREAM_ERROR: DetailRow("the upstream answered with an error", 502),
@@ -136,6 +149,7 @@ DETAILS: Mapping[Detail, DetailRow] = MappingProxyType(
         Detail.UPSTREAM_FORBIDDEN_ADDRESS: DetailRow("the upstream's name leads into a private network", 502),
         Detail.UPSTREAM_HEAD_TIMEOUT: DetailRow("the upstream did not answer in time", 504),
         Detail.UPSTREAM_STALLED: DetailRow("the upstream's answer stood still", 504),
+        Detail.UPSTREAM_TOO_SLOW: DetailRow("the upstream's answer took too long altogether", 504),
         Detail.UPSTREAM_TRUNCATED: DetailRow("the upstream's answer broke off", 502),
         Detail.UPSTREAM_MALFORMED: DetailRow("the upstream's answer is not HTTP", 502),
         Detail.UPSTREAM_BREAKER_OPEN: DetailRow("the upstream failed repeatedly and is left alone for a moment", 503),

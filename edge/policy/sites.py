@@ -14,7 +14,9 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from conf import schema
+from conf.errors import StartError
 from conf.schema import Settings, SiteKind
+from edge.policy.variant import BadParameter, Variant, parse
 from wire.targets import dot_segments, is_well_escaped, request_target
 
 DEFAULT_SITE = "default"
@@ -145,6 +147,12 @@ class Site:
     cors: str
     revalidate: float
     """Seconds; the site's own or the edge's."""
+    referers: tuple[str, ...]
+    """Hosts whose pages may show what the site has; empty: all."""
+    presets: Mapping[str, Variant]
+    named_only: bool
+    """Only presets and signed variants are made."""
+    sign_keys: tuple[str, ...]
     purge_secret: str | None
     tag_headers: tuple[str, ...]
     """The fields, in lower case, of an upstream's answer that carry its tags."""
@@ -191,8 +199,8 @@ class Sites:
     """All sites of an edge, compiled once from the settings."""
 
     def __init__(self, settings: Settings) -> None:
-        compiled = [_compile(site, settings.edge) for site in settings.sites]
-        self.default = _compile(_DEFAULT, settings.edge)
+        compiled = [_compile(site, settings) for site in settings.sites]
+        self.default = _compile(_DEFAULT, settings)
         self._named = {site.name: site for site in (*compiled, self.default)}
         self._by_host: dict[str, list[Site]] = {}
         for site in sorted(compiled, key=lambda site: len(site.prefix), reverse=True):
@@ -242,11 +250,24 @@ def _bucket_url(endpoint: str, site: schema.Site) -> str:
     return f"{parts.scheme}://{site.bucket}.{parts.netloc}{parts.path}"
 
 
+def _presets(site: schema.Site, render: schema.Render) -> Mapping[str, Variant]:
+    """The site's presets. Raises StartError for one that is no variant."""
+    presets: dict[str, Variant] = {}
+    for preset in site.presets:
+        name, _, query = preset.partition(":")
+        try:
+            presets[name] = parse(query, render.max_side)
+        except BadParameter as bad:
+            raise StartError(f"sites: the preset {name} of {site.name} is wrong: {bad}") from None
+    return presets
+
+
 def _documents(site: schema.Site) -> Documents:
     return Documents(site.index, None if site.error is None else f"/{site.error}")
 
 
-def _compile(site: schema.Site, edge: schema.Edge) -> Site:
+def _compile(site: schema.Site, settings: Settings) -> Site:
+    edge, render = settings.edge, settings.render
     return Site(
         name=site.name,
         kind=site.kind,
@@ -270,6 +291,10 @@ def _compile(site: schema.Site, edge: schema.Edge) -> Site:
         dialect_unsigned=site.dialect_unsigned,
         cors="" if BEHAVIOURS[site.kind].transparent else site.cors,
         revalidate=edge.revalidate if site.revalidate is None else site.revalidate,
+        referers=site.referers,
+        presets=_presets(site, render),
+        named_only=site.variants == "named",
+        sign_keys=site.sign_keys,
         purge_secret=site.purge_secret if site.name != DEFAULT_SITE else edge.purge_secret,
         tag_headers=tuple(name.lower() for name in edge.tag_headers),
         behaviour=BEHAVIOURS[site.kind],

@@ -46,9 +46,10 @@ class UpstreamFailed(Exception):
 class UpstreamAnswer:
     """The head of an upstream's answer; the body is read once, block by block."""
 
-    def __init__(self, response: aiohttp.ClientResponse, stall_timeout: float) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, stall_timeout: float, total_timeout: float) -> None:
         self._response = response
         self._stall_timeout = stall_timeout
+        self._until = asyncio.get_running_loop().time() + total_timeout
         self._peeked = b""
         self.status: int = response.status
         self.headers: CIMultiDictProxy[str] = response.headers
@@ -75,10 +76,13 @@ class UpstreamAnswer:
 
     async def _read(self, size: int) -> bytes:
         """At most `size` bytes as they come; none at the end. Raises UpstreamFailed."""
+        left = self._until - asyncio.get_running_loop().time()
         try:
-            async with asyncio.timeout(self._stall_timeout):
+            async with asyncio.timeout(min(self._stall_timeout, left)):
                 return await self._response.content.read(size)
         except TimeoutError:
+            if left < self._stall_timeout:
+                raise failure(Detail.UPSTREAM_TOO_SLOW, TimeoutError("edge.total_timeout")) from None
             raise UpstreamFailed(
                 Detail.UPSTREAM_STALLED, f"the upstream's body stood still for {self._stall_timeout:g} s"
             ) from None
@@ -127,7 +131,7 @@ class HttpClient:
         except (aiohttp.ClientError, ValueError) as error:
             raise failure(Detail.UPSTREAM_MALFORMED, error) from None
         try:
-            yield UpstreamAnswer(response, self._edge.stall_timeout)
+            yield UpstreamAnswer(response, self._edge.stall_timeout, self._edge.total_timeout)
         finally:
             if not response.content.at_eof():
                 response.close()

@@ -33,7 +33,7 @@ requests = st.sampled_from(
     [
         link.Fill(1, "s", "/p%FF", parse("w=10&fit=cover&gravity=north&blur=1", 100), AVIF, 1.0),
         link.Fill(2, "s", "/p", Variant(), OWN, 60.0),
-        link.Purge(3, "s", "/p"),
+        link.Purge(3, "s", link.Order(prefix="/p/", soft=True)),
         link.Credit(4, 65536),
         link.Leave(5),
         link.Report({"a" * 64: 3}, {"s": link.Hits(1, 2, 3)}),
@@ -136,7 +136,7 @@ async def connected(path: Path) -> AsyncIterator[KeeperClient]:
 
 
 async def ask(keeper_client: KeeperClient, wait: float = 10) -> tuple[link.Head, client.Exchange]:
-    return await keeper_client.fill("default", "/b/a", Variant(), OWN, wait)
+    return await keeper_client.fill(link.Fill(0, "default", "/b/a", Variant(), OWN, wait))
 
 
 async def next_request(reader: asyncio.StreamReader) -> link.Request:
@@ -157,7 +157,9 @@ async def test_answers_find_their_questions_in_any_order(tmp_path: Path) -> None
 
     async with keeper(tmp_path / "s", script), connected(tmp_path / "s") as asking:
         paths = [f"/b/{number}" for number in range(20)]
-        heads = await asyncio.gather(*(asking.fill("default", path, Variant(), OWN, 10) for path in paths))
+        heads = await asyncio.gather(
+            *(asking.fill(link.Fill(0, "default", path, Variant(), OWN, 10)) for path in paths)
+        )
         assert [head.answer.asset.path for head, _ in heads] == paths
 
 
