@@ -24,11 +24,12 @@ from edge.keeper.client import Exchange, FillFailed, KeeperAway, KeeperClient, R
 from edge.keeper.flights import WaitedTooLong
 from edge.keeper.selection import Wish, select, stored_key
 from edge.message import Body, BodyBroken, Reply, Request, TooLong
+from edge.policy.codings import coding_for
 from edge.policy.demand import Demand, demand
 from edge.policy.dialects.reading import BadSignature
 from edge.policy.freshness import NEGATIVE, Lifetimes, client_cache_control, forbids_transform
 from edge.policy.hints import hinted
-from edge.policy.negotiate import OWN, Way, accept_class, way
+from edge.policy.negotiate import OWN, AcceptClass, Way, accept_class, way
 from edge.policy.plan import Refused
 from edge.policy.reasons import CacheStatus, Detail
 from edge.policy.sites import Site, Sites
@@ -225,7 +226,9 @@ class Journey:
     def _wish(self, request: Request, site: Site, variant: Variant) -> Wish:
         """The variant that the URL asks for, and what the request's fields say about it."""
         if not site.behaviour.renders:
-            return Wish(variant, OWN)
+            coded = site.behaviour.codes_texts and not forbids_transform(request.headers)
+            coding = coding_for(request.headers.get("accept-encoding")) if coded else ""
+            return Wish(variant, AcceptClass(coding=coding) if coding else OWN)
         fields = request.headers
         if forbids_transform(fields):  # RFC 9111 §5.2.1.6: what is stored, as far as the site gives that
             return Wish(Variant(format="original"), OWN)

@@ -1,8 +1,8 @@
 """The hit lane: a memory hit is answered where its bytes arrive, without a coroutine.
 
 The rule of this file: the lane decides nothing. What it sends was said once by the journey and reply.py, for a request
-of the same line, Host and Accept; whether it may still be said is asked of the tiers again for every hit; and whatever
-it does not read as one whole, plain head goes to aiohttp, byte for byte.
+of the same line, Host, Accept and coding; whether it may still be said is asked of the tiers again for every hit; and
+whatever it does not read as one whole, plain head goes to aiohttp, byte for byte.
 
 *Strictness.* A request line is believed only if aiohttp has parsed the same bytes before, the lines below it only if
 they are of HTTP's plainest form: visible ASCII, no name twice, none that frames a message. Once anything else has come
@@ -37,6 +37,7 @@ from edge.connection import KEEPALIVE, SERVER, Connection
 from edge.journey import Journey, hit
 from edge.keeper.answer import Answer
 from edge.message import Reply, Request
+from edge.policy.codings import coding_for
 from edge.policy.hints import NAMES
 from edge.policy.sites import Site
 from edge.tiers import LOOKED_AGAIN, Tiers, ground
@@ -66,7 +67,8 @@ class Lines(NamedTuple):
     """What the header lines of a head say, as far as the lane is concerned."""
 
     key: bytes | None
-    """Host and Accept: with the request line, all that selects a prepared reply. None: nothing prepared will do."""
+    """Host, Accept and the coding of texts: with the request line, all that selects a prepared reply. None: nothing
+    prepared will do."""
     tag: bytes | None
     """If-None-Match."""
     given: dict[bytes, bytes]
@@ -187,7 +189,8 @@ class Lane:
                 self._asked_once.clear()
             self._asked_once.add(name)
             return
-        plain = {name: value for name, value in request.headers.items() if name.encode() in self._selecting}
+        telling = {*self._selecting, b"accept-encoding"}
+        plain = {name: value for name, value in request.headers.items() if name.encode() in telling}
         recalled = self._journey.recall(replace(request, headers=plain))
         if recalled is None:
             return
@@ -223,7 +226,9 @@ class Lane:
         key = None
         refused = b"no-transform" in given.get(b"cache-control", b"").lower()
         if b"host" in given and self._deciding.isdisjoint(given) and not refused:
-            key = b"\n".join((b"", given[b"host"], *(given.get(name, b"") for name in self._selecting)))
+            coding = coding_for(given.get(b"accept-encoding", b"").decode()).encode()
+            selecting = (given.get(name, b"") for name in self._selecting)
+            key = b"\n".join((b"", given[b"host"], coding, *selecting))
         return Lines(key, None if tag is None else tag.strip(b" \t"), given)
 
 

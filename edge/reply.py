@@ -280,6 +280,8 @@ def _content(site: Site, answer: Answer) -> Iterator[tuple[str, str]]:
         )
         if named is not None:
             yield "Content-Disposition", named
+    if answer.representation is not None and answer.representation.coding:
+        yield "Content-Encoding", answer.representation.coding
     left_out = _SAID_ANEW if answer.representation is None else _SAID_ANEW | _OF_STORED_BYTES
     for name, value in asset.headers.items():
         if name not in left_out:

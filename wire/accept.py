@@ -36,6 +36,17 @@ def parse_accept(value: str) -> tuple[MediaRange, ...]:
     return tuple(media_range for media_range in parsed if media_range is not None)
 
 
+def parse_weights(value: str) -> dict[str, int]:
+    """The members of a weighted list of names, such as Accept-Encoding (RFC 9110 §12.5.3), and their weights."""
+    weights: dict[str, int] = {}
+    for member in split_list(value)[:MAX_RANGES]:
+        name, parameters = split_parameters(member.lower())
+        text = dict(parameters).get("q", "1")
+        if TOKEN.fullmatch(name) and _WEIGHT.fullmatch(text):
+            weights.setdefault(name, _thousandths(text))
+    return weights
+
+
 def _media_range(member: str) -> MediaRange | None:
     head, parameters = split_parameters(member)
     kind, slash, subtype = head.lower().partition("/")

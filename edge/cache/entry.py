@@ -123,6 +123,8 @@ class Representation(msgspec.Struct, frozen=True, tag="representation", omit_def
     width: int
     height: int
     made_at: float
+    coding: str = ""
+    """The content coding of a text's bytes."""
 
 
 class ChoiceRecord(msgspec.Struct, frozen=True, tag="choice", omit_defaults=True):

@@ -23,6 +23,7 @@ from edge.keeper.trouble import NoRoom, SourceGone
 from edge.policy.reasons import Detail
 from edge.render.errors import RenderError
 from edge.render.pool import Rendered, RendererPool, SourceRef
+from edge.render.text import Coder
 
 FAILURE_MEMORY = 60.0  # seconds for which what a renderer crashed on or took too long over is let alone
 _LONG_TRIES = 2  # renderings of one source that may take too long before none is tried
@@ -49,6 +50,7 @@ class Renderings:
         self._records = records
         self._bodies = bodies
         self._renderers = renderers
+        self._coder = Coder()
         self._purger = purger
         self._metrics = metrics
         self._clock = clock
@@ -68,6 +70,7 @@ class Renderings:
     async def close(self) -> None:
         """End every flight."""
         await self._flights.close()
+        self._coder.close()
 
     def _take_off(self, asset: AssetRecord, unmade: Unmade) -> RenderingFlight:
         flight: RenderingFlight = Flight()
@@ -106,6 +109,9 @@ class Renderings:
         source = SourceRef(str(reader.path), BODY_OFFSET, reader.ref.length)
         try:
             await asyncio.to_thread(reader.verify)
+            if unmade.coding:
+                coded = await self._coder.code(reader.read, unmade.coding)
+                return Rendered(coded, "", 0, 0)
             if unmade.plan is None:
                 return await self._renderers.strip(source)
             return await self._renderers.render(source, unmade.plan)
@@ -144,11 +150,12 @@ class Renderings:
             source_id=asset.source_id,
             plan=unmade.name,
             body=body,
-            content_type=rendered.content_type,
+            content_type=rendered.content_type if not unmade.coding else asset.content_type or "",
             etag=body.digest[:32],
             width=rendered.width,
             height=rendered.height,
             made_at=self._clock(),
+            coding=unmade.coding,
         )
         self._records.put_representation(representation)
         return representation

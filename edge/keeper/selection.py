@@ -16,6 +16,7 @@ from conf.schema import Render
 from edge.cache.entry import AssetRecord, ChoiceRecord, Representation
 from edge.cache.subjects import asset_key
 from edge.keeper.answer import Answer
+from edge.policy.codings import is_codable
 from edge.policy.demand import Demand
 from edge.policy.negotiate import AcceptClass
 from edge.policy.plan import AssetFacts, Plan, Refused, Rendering, RenderPlan, Stored, decide, untouched, yielded
@@ -79,10 +80,14 @@ class Unmade:
     reason: Detail | None = None
     chosen: bool = False
     """By a choice record: nothing is left to decide."""
+    coding: str = ""
+    """The stored bytes in this content coding."""
 
     @property
     def name(self) -> str:
         """The plan in keys."""
+        if self.coding:
+            return f"coding={self.coding}"
         return STRIPPED if self.plan is None else self.plan.canonical()
 
 
@@ -104,7 +109,7 @@ def facts_of(asset: AssetRecord) -> AssetFacts:
 def select(records: Records, site: Site, render: Render, asset: AssetRecord, wish: Wish) -> Selection:
     """What answers the wish: an answer, a refusal, or what has to be made first."""
     if asset.status != 200 or not site.behaviour.renders:
-        return Answer(asset)
+        return _coded(records, asset, wish)
     facts = facts_of(asset)
     if asset.facts is None:
         stored = untouched(facts, wish.variant, wish.accept, site)
@@ -115,6 +120,25 @@ def select(records: Records, site: Site, render: Render, asset: AssetRecord, wis
         if choice is not None:
             return _as_chosen(records, asset, plan, choice)
     return carry_out(records, asset, plan)
+
+
+def _coded(records: Records, asset: AssetRecord, wish: Wish) -> Selection:
+    """What answers where nothing is rendered: the stored bytes, in the coding that the wish names."""
+    if asset.source is None or not may_be_coded(asset, wish, asset.source.length):
+        return Answer(asset)
+    choice = records.get_choice(asset.source_id, wish.variant.canonical(), wish.accept.key)
+    if choice is not None and choice.plan is None:
+        return carry_out(records, asset, yielded())
+    unmade = Unmade(None, may_yield=True, coding=wish.accept.coding)
+    made = records.get_representation(asset.source_id, unmade.name)
+    return unmade if made is None else Answer(asset, made)
+
+
+def may_be_coded(asset: AssetRecord, wish: Wish, length: int) -> bool:
+    """Whether the stored bytes of an asset are to be given in a coding, if that makes them smaller."""
+    if not wish.accept.coding or asset.status != 200:
+        return False
+    return is_codable(asset.content_type, length, asset.headers, no_transform=asset.no_transform)
 
 
 def _as_chosen(records: Records, asset: AssetRecord, plan: Rendering, choice: ChoiceRecord) -> Selection:

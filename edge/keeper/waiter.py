@@ -19,7 +19,17 @@ from edge.keeper.first import PROVISIONAL_FOR, First, first
 from edge.keeper.flights import WaitedTooLong
 from edge.keeper.landing import Lines, Opening, SourceFlight, Unshared
 from edge.keeper.rooms import Present, Rooms
-from edge.keeper.selection import Selection, Unmade, Unprobed, Wish, carry_out, facts_of, select, stored_key
+from edge.keeper.selection import (
+    Selection,
+    Unmade,
+    Unprobed,
+    Wish,
+    carry_out,
+    facts_of,
+    may_be_coded,
+    select,
+    stored_key,
+)
 from edge.keeper.trouble import NoRoom, SourceGone
 from edge.policy.demand import NONE, demand
 from edge.policy.ladder import snapped
@@ -193,7 +203,8 @@ class Waiter:
         """The answer, if it is the stored bytes whatever they will turn out to be."""
         draft, wish = head.draft, self._wish
         if draft.status != 200 or not self._site.behaviour.renders:
-            return Answer(draft)
+            coded = head.length is not None and may_be_coded(draft, wish, head.length)
+            return None if coded else Answer(draft)
         settings = self._rooms.settings
         facts = AssetFacts(
             content_type=draft.content_type or "", size=head.length or 0, no_transform=draft.no_transform

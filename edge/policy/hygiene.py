@@ -13,6 +13,7 @@ from typing import Final
 from urllib.parse import quote, unquote
 
 from conf.schema import SiteKind
+from edge.policy.codings import is_text
 from edge.policy.directives import TARGETED
 from edge.policy.hints import FIELDS
 from edge.policy.negotiate import CDN_LOOP_TOKEN
@@ -270,7 +271,9 @@ def site_headers(site: Site | None, content_type: str | None) -> dict[str, str]:
         headers["X-Content-Type-Options"] = "nosniff"
         pdf = media_type(content_type) == "application/pdf"
         headers["Content-Security-Policy"] = _CSP if pdf else _CSP_SANDBOX
-    selecting = ("Accept",) if behaviour.renders else ()
+    selecting: tuple[str, ...] = ("Accept",) if behaviour.renders else ()
+    if behaviour.codes_texts and is_text(content_type):
+        selecting = ("Accept-Encoding",)
     if site is not None and site.hints:
         selecting = (*selecting, *FIELDS)
     if site is not None and site.referers:

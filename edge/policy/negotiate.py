@@ -68,13 +68,14 @@ _MODERN: Final = ("avif", "webp")  # in the order of our own preference where th
 
 @dataclass(frozen=True, slots=True)
 class AcceptClass:
-    """Everything about an Accept field that can change an answer; few distinct values for all the world's clients.
+    """Everything of what a client accepts that can change an answer; few distinct values for all the world's clients.
 
     offers: for each of SOURCE_FORMATS, in that order, the formats to try instead of it, best first. Empty stands for
-    none for any of them.
+    none for any of them. coding: the content coding of texts, where the site has any; empty for none.
     """
 
     offers: tuple[tuple[str, ...], ...] = ()
+    coding: str = ""
 
     @property
     def avif(self) -> bool:
@@ -89,6 +90,8 @@ class AcceptClass:
     @property
     def key(self) -> str:
         """The class in a cache key: "own", "avif,webp", …; spelled out for each source format where weights differ."""
+        if self.coding:
+            return f"coding={self.coding}"
         order = max(self.offers, key=len, default=())
         if self.offers in (_alike(order), ()):
             return ",".join(order) or "own"

@@ -47,6 +47,8 @@ class Behaviour:
     Cache-Control are the upstream's, Vary selects, a client's cache directives are obeyed and unsafe methods
     invalidate (RFC 9111 §4.1, §4.4, §5.2.1). Elsewhere nothing of a request reaches the upstream, so that an anonymous
     client can neither pass by the cache nor empty it."""
+    codes_texts: bool
+    """Texts are offered in content codings, each a representation of its own, and vary by Accept-Encoding."""
     heuristics: bool
     """Lifetimes are the upstream's or a guess from Last-Modified (RFC 9111 §4.2.2), not the site's settings."""
 
@@ -60,6 +62,7 @@ BEHAVIOURS: Mapping[SiteKind, Behaviour] = MappingProxyType(
             relays_redirects=False,
             hides_errors=True,
             transparent=False,
+            codes_texts=False,
             heuristics=False,
         ),
         SiteKind.ASSETS: Behaviour(
@@ -69,6 +72,7 @@ BEHAVIOURS: Mapping[SiteKind, Behaviour] = MappingProxyType(
             relays_redirects=True,
             hides_errors=False,
             transparent=False,
+            codes_texts=True,
             heuristics=False,
         ),
         SiteKind.WEBSITE: Behaviour(
@@ -78,6 +82,7 @@ BEHAVIOURS: Mapping[SiteKind, Behaviour] = MappingProxyType(
             relays_redirects=False,
             hides_errors=True,
             transparent=False,
+            codes_texts=False,
             heuristics=False,
         ),
         SiteKind.PASS_THROUGH: Behaviour(
@@ -87,6 +92,7 @@ BEHAVIOURS: Mapping[SiteKind, Behaviour] = MappingProxyType(
             relays_redirects=True,
             hides_errors=False,
             transparent=True,
+            codes_texts=False,
             heuristics=True,
         ),
     }
