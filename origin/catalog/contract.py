@@ -206,8 +206,8 @@ class Blobs(Protocol):
     def find(self, fingerprint: bytes) -> BlobRow | None:
         """The live or doomed blob of that content, flagged ones included."""
 
-    def insert(self, blob: NewBlob) -> int:
-        """Add a blob with one reference; returns its number."""
+    def insert(self, blob: NewBlob, *, dead: bool = False) -> int:
+        """Add a blob without references; returns its number. A dead one only waits for its file to be removed."""
 
     def acquire(self, number: int) -> None:
         """Count one more reference; a doomed blob lives again."""
@@ -230,6 +230,9 @@ class Blobs(Protocol):
     def dead(self, limit: int) -> list[BlobRow]: ...
 
     def remove(self, number: int) -> None: ...
+
+    def forget(self, ids: Sequence[bytes]) -> None:
+        """Remove those of the ids that are dead blobs."""
 
     def add_pending(self, ids: Sequence[bytes], epoch: int, now: float) -> None:
         """Note ids whose files may exist. No process has epoch 0: the collector removes what is pending under it."""

@@ -1,15 +1,21 @@
-"""The last part of step 9: the files of blobs that turned out to be duplicates are removed after the answer.
+"""The last part of step 9: the files of blobs that turned out to be duplicates are removed after the answers.
 
-The rule of this file: the catalog has them as abandoned already, so whatever is not done here the collector does.
+The rules of this file: they are dead blobs in the catalog already, so whatever is not done here the collector does.
+They are removed together, once in a while: done after each answer, it would slow the next request down and so tell
+who asks that the bytes were known.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 
 from origin.service.model import ServiceError
 from origin.service.stores import Stores
+
+BEAT = 1.0
+"""Seconds that duplicates gather."""
 
 
 class Duplicates:
@@ -17,23 +23,29 @@ class Duplicates:
 
     def __init__(self, stores: Stores) -> None:
         self._stores = stores
-        self._running: set[asyncio.Task[None]] = set()
+        self._waiting: list[bytes] = []
+        self._hurry = asyncio.Event()
+        self._running: asyncio.Task[None] | None = None
 
     def drop(self, ids: Sequence[bytes]) -> None:
         """Remove these soon."""
-        if ids:
-            task = asyncio.get_running_loop().create_task(self._drop(ids))
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+        self._waiting += ids
+        if ids and self._running is None:
+            self._running = asyncio.get_running_loop().create_task(self._run())
 
-    async def _drop(self, ids: Sequence[bytes]) -> None:
-        try:
-            await self._stores.working(lambda: self._stores.blobs.remove(ids))
-            await self._stores.write(lambda tables: tables.blobs.drop_pending(ids))
-        except ServiceError:
-            return
+    async def _run(self) -> None:
+        while self._waiting:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._hurry.wait(), BEAT)
+            ids, self._waiting = self._waiting, []
+            with suppress(ServiceError):
+                await self._stores.working(lambda ids=ids: self._stores.blobs.remove(ids))  # type: ignore[misc]
+                await self._stores.write(lambda tables, ids=ids: tables.blobs.forget(ids))  # type: ignore[misc]
+        self._running = None
 
     async def idle(self) -> None:
-        """Return when nothing is left to do."""
-        while self._running:
-            await asyncio.wait(self._running)
+        """Remove what there is now; return when nothing is left to do."""
+        self._hurry.set()
+        if self._running is not None:
+            await self._running
+        self._hurry.clear()

@@ -219,10 +219,10 @@ class Ingest:
         )
 
     async def _lengths(self, blobs: tuple[NewBlob, ...]) -> Mapping[bytes, int | None]:
-        """The lengths of the blobs that are known by these fingerprints."""
+        """The lengths of the blobs that are known by these fingerprints, of ours where none is: time tells nothing."""
         stores = self._stores
         known = await stores.read(lambda tables: [tables.blobs.find(blob.fingerprint) for blob in blobs])
-        ids = [blob.id for blob in known if blob is not None]
+        ids = [(there or ours).id for there, ours in zip(known, blobs, strict=True)]
         return dict(zip(ids, await stores.working(lambda: [stores.blobs.length(one) for one in ids]), strict=True))
 
     async def _receive_inline(self) -> Content:

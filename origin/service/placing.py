@@ -44,7 +44,7 @@ class Placed:
 def place_content(stores: Stores, tables: Tables, content: Content, pending: Sequence[bytes]) -> Placed:
     """A manifest for a received body: its blobs join what is known, or are kept. A small one heals its like.
 
-    Of the pending ids only the duplicates stay pending, abandoned, until their files are gone.
+    A duplicate of ours becomes a dead blob, whose file the collector removes, or `Duplicates` before it.
     """
     seal_id = stores.random(16)
     inline = None
@@ -61,8 +61,7 @@ def place_content(stores: Stores, tables: Tables, content: Content, pending: Seq
         offset += blob.size
     if segments:
         tables.manifests.add_segments(manifest, segments)
-        tables.blobs.abandon(duplicates)
-        tables.blobs.drop_pending([blob_id for blob_id in pending if blob_id not in duplicates])
+        tables.blobs.drop_pending(pending)
     return Placed(manifest, tuple(duplicates))
 
 
@@ -79,22 +78,26 @@ def _join_or_keep(
 
     A known blob is joined only if nobody flagged it and its file has the right length (a stat: 3 µs on a warm disk,
     and asked before the transaction where it takes longer); else it gets our file, which heals every object that
-    refers to it.
+    refers to it. New bytes take the same statements as known ones, so that their time does not tell them apart.
     """
     if fresh.key_id is not None and fresh.key_id not in stores.ring:
         raise ServiceError("SlowDown", "The master key was retired meanwhile. Try again.")
     known = tables.blobs.find(fresh.fingerprint)
+    looked = fresh.id if known is None else known.id
+    length = lengths[looked] if looked in lengths else stores.blobs.length(looked)
     if known is None:
-        return tables.blobs.insert(fresh)
-    assert known.state is not BlobState.DEAD
-    tables.blobs.acquire(known.number)
-    length = lengths[known.id] if known.id in lengths else stores.blobs.length(known.id)
-    if not known.flagged and length == known.stored:
-        duplicates.append(fresh.id)
+        number = tables.blobs.insert(fresh)
     else:
-        tables.blobs.heal(known.number, fresh)
-        tables.blobs.add_pending([known.id], ABANDONED, stores.clock())
-    return known.number
+        assert known.state is not BlobState.DEAD
+        number = known.number
+        if not known.flagged and length == known.stored:
+            tables.blobs.insert(fresh, dead=True)
+            duplicates.append(fresh.id)
+        else:
+            tables.blobs.heal(number, fresh)
+            tables.blobs.add_pending([known.id], ABANDONED, stores.clock())
+    tables.blobs.acquire(number)
+    return number
 
 
 def new_version(

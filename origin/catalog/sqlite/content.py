@@ -140,12 +140,13 @@ class Blobs(Table):
         row = self._one(BLOBS + "WHERE b.fingerprint = ? AND b.state < 2", (fingerprint,))
         return blob_row(row) if row else None
 
-    def insert(self, blob: NewBlob) -> int:
+    def insert(self, blob: NewBlob, *, dead: bool = False) -> int:
+        state = BlobState.DEAD if dead else BlobState.LIVE
         return int(
             self._value(
                 "INSERT INTO blobs (id, fingerprint, size, stored, checksum, key_id, wrapped, refs, state)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, 1, 0) RETURNING number",
-                (blob.id, blob.fingerprint, blob.size, blob.stored, blob.checksum, blob.key_id, blob.wrapped),
+                " VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?) RETURNING number",
+                (blob.id, blob.fingerprint, blob.size, blob.stored, blob.checksum, blob.key_id, blob.wrapped, state),
             )
         )
 
@@ -190,6 +191,9 @@ class Blobs(Table):
 
     def remove(self, number: int) -> None:
         self._run("DELETE FROM blobs WHERE number = ?", (number,))
+
+    def forget(self, ids: Sequence[bytes]) -> None:
+        self._connection.executemany("DELETE FROM blobs WHERE id = ? AND state = 2", [(blob,) for blob in ids])
 
     def add_pending(self, ids: Sequence[bytes], epoch: int, now: float) -> None:
         self._connection.executemany("INSERT INTO pending VALUES (?, ?, ?)", [(blob, epoch, now) for blob in ids])

@@ -50,6 +50,7 @@ async def test_wrong_counts_are_found_and_set_right(service: Service, ada: Calle
     body = os.urandom(SIZE)
     await put(service, ada, "one", body)
     await put(service, ada, "two", body)
+    await service._duplicates.idle()
     sql(scratch, "UPDATE blobs SET refs = refs + 3")
     sql(scratch, "UPDATE manifests SET refs = 0, doomed_at = 1, doomed_in = 1 WHERE number = 1")
     sql(scratch, "UPDATE usage SET bytes = bytes - 1")

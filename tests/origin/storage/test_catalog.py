@@ -184,6 +184,7 @@ def test_a_blob_without_references_is_doomed_and_lives_again_when_joined(catalog
     def work(tables: Tables) -> None:
         number = tables.blobs.insert(blob(1))
         tables.blobs.acquire(number)
+        tables.blobs.acquire(number)
         tables.blobs.release(number, 10.0, 5)
         assert tables.blobs.doomed(99, 99, 9) == []
         tables.blobs.release(number, 20.0, 6)
