@@ -13,7 +13,7 @@ CHANGES ?= 100000
 HISTORIES ?= 1000
 SECONDS ?= 0
 FUZZ ?= 3600
-PROGRAMS := nginx curl chromium gcc
+PROGRAMS := nginx curl chromium gcc redis-server
 
 export PATH := $(PATH):/usr/sbin:/sbin
 PY := $(VENV)/bin/python

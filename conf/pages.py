@@ -35,7 +35,8 @@ This page is made from `conf/schema.py` by `make docs`.
 _TYPES = {
     schema.Address: "HOST:PORT", schema.Host: "host name", schema.Prefix: "path prefix", schema.Upstream: "URL",
     schema.Network: "network", schema.HeaderName: "header name",
-    schema.Preset: "NAME:QUERY", schema.SignKey: "text", schema.Size: "size", schema.Seconds: "seconds",
+    schema.Preset: "NAME:QUERY", schema.RemoteUrl: "URL", schema.SignKey: "text",
+    schema.Size: "size", schema.Seconds: "seconds",
     int: "integer", str: "text", bool: "true or false", Path: "path", float: "number",
 }  # fmt: skip
 

@@ -17,6 +17,8 @@ from conf.destination import Destination
 from conf.encryption import Encryption
 from conf.guard import Guard
 from conf.notifications import Notifications
+from conf.remote import Remote
+from conf.remote import RemoteUrl as RemoteUrl
 from conf.section import Section
 from conf.site import Preset as Preset
 from conf.site import SignKey as SignKey
@@ -338,6 +340,7 @@ class Settings(Section):
     edge: Edge = Edge()
     render: Render = Render()
     guard: Guard = Guard()
+    remote: Remote = Remote()
     nginx: Nginx = Nginx()
     website: Website = Website()
     notifications: Notifications = Notifications()

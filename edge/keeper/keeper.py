@@ -22,6 +22,7 @@ from conf.sockets import bind, bound_address, unix_address
 from edge.cache.epochs import Epochs
 from edge.cache.files import BodyStore
 from edge.cache.records import RecordStore
+from edge.cache.remote import open_remote
 from edge.keeper.admin import admin_app
 from edge.keeper.breaker import Breakers
 from edge.keeper.clients import MissLimits
@@ -72,7 +73,10 @@ async def keep(settings: Settings) -> None:
         stack.push_async_callback(client.close)
         key_file = KeyFile(settings.edge_key)
         upstreams = Upstreams(settings, client, key_file, Breakers(time.monotonic))
-        purger = Purger(epochs, records, metrics)
+        remote = open_remote(settings.remote)
+        if remote is not None:
+            stack.push_async_callback(remote.close)
+        purger = Purger(epochs, records, metrics, remote)
         probes = Probes(settings, records=records, bodies=bodies, renderers=renderers)
         stack.push_async_callback(probes.close)
         assets = Assets(
@@ -86,7 +90,9 @@ async def keep(settings: Settings) -> None:
             metrics=metrics,
         )
         stack.push_async_callback(assets.close)
-        renderings = Renderings(records=records, bodies=bodies, renderers=renderers, purger=purger, metrics=metrics)
+        renderings = Renderings(
+            records=records, bodies=bodies, renderers=renderers, purger=purger, metrics=metrics, remote=remote
+        )
         stack.push_async_callback(renderings.close)
         later = Later(settings.render, records=records, bodies=bodies, renderers=renderers, metrics=metrics)
         slices = SliceFlights(assets=assets, upstreams=upstreams, bodies=bodies, purger=purger, metrics=metrics)

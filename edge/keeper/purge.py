@@ -24,6 +24,7 @@ from edge.cache import subjects
 from edge.cache.entry import AssetRecord
 from edge.cache.epochs import Epochs, is_gone
 from edge.cache.records import RecordStore
+from edge.cache.remote import RemoteTier
 from edge.cache.subjects import Addressed
 from edge.keeper.link import Order
 from edge.keeper.metrics import Metrics
@@ -42,10 +43,17 @@ class Purger:
     else be gone. `records` drops bodies through its own on_drop.
     """
 
-    def __init__(self, epochs: Epochs, records: RecordStore, metrics: Metrics | None = None) -> None:
+    def __init__(
+        self,
+        epochs: Epochs,
+        records: RecordStore,
+        metrics: Metrics | None = None,
+        remote: RemoteTier | None = None,
+    ) -> None:
         self._epochs = epochs
         self._records = records
         self._metrics = metrics or Metrics()
+        self._remote = remote
         self._unswept: dict[bytes, None] = {}
         self._overtaken = 0
         self._wake = asyncio.Event()
@@ -182,6 +190,9 @@ class Purger:
         swept = 0
         for number, record in enumerate(self._records.assets(prefix), start=1):
             if not self.stands(record):
+                if self._remote is not None:
+                    for made in self._records.representations(record.source_id):
+                        self._remote.drop(made.body.key)
                 self._records.discard_asset(record.key)
                 swept += 1
             if number % _SLICE == 0:

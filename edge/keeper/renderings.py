@@ -15,6 +15,7 @@ import structlog
 from edge.cache.entry import AssetRecord, Representation, rendering_key
 from edge.cache.files import BODY_OFFSET, BodyReader, BodyStore, Damaged, NoSpace
 from edge.cache.records import RecordStore
+from edge.cache.remote import RemoteTier, Shared
 from edge.keeper.flights import Flight, Flights
 from edge.keeper.metrics import Metrics
 from edge.keeper.purge import Purger
@@ -45,6 +46,7 @@ class Renderings:
         renderers: RendererPool,
         purger: Purger,
         metrics: Metrics,
+        remote: RemoteTier | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._records = records
@@ -52,6 +54,7 @@ class Renderings:
         self._renderers = renderers
         self._coder = Coder()
         self._purger = purger
+        self._remote = remote
         self._metrics = metrics
         self._clock = clock
         self._flights: Flights[tuple[str, bool], RenderingFlight] = Flights()
@@ -88,10 +91,11 @@ class Renderings:
         if reader is None:
             raise SourceGone
         with reader:
-            rendered = await self._render(reader, unmade, asset.source_id, name)
+            far = await self._far(asset, name)
+            rendered = far or await self._render(reader, unmade, asset.source_id, name)
         yields = unmade.may_yield and len(rendered.body) >= asset.source.length
         log.info(
-            "rendered",
+            "shared" if far else "rendered",
             site=asset.site,
             path=asset.path,
             plan=unmade.name,
@@ -101,8 +105,19 @@ class Renderings:
         )
         if not self._purger.stands(asset):  # purged meanwhile: what was made of it must not come to the disk
             raise SourceGone
-        self._metrics.renders.labels("yielded" if yields else "made").inc()
+        if self._remote is not None and far is None and asset.identity is not None and not yields:
+            self._remote.put(name, Shared(rendered.content_type, rendered.width, rendered.height, rendered.body))
+        self._metrics.renders.labels("shared" if far else "yielded" if yields else "made").inc()
         return None if yields else self._keep(asset, unmade, rendered, name)
+
+    async def _far(self, asset: AssetRecord, name: str) -> Rendered | None:
+        """The rendering from the remote tier, which has only what the origin's identity names."""
+        if self._remote is None or asset.identity is None:
+            return None
+        shared = await self._remote.get(name)
+        if shared is None:
+            return None
+        return Rendered(shared.body, shared.content_type, shared.width, shared.height)
 
     async def _render(self, reader: BodyReader, unmade: Unmade, source_id: str, name: str) -> Rendered:
         """Have a renderer read the checked file."""
