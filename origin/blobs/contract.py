@@ -82,8 +82,11 @@ class BlobStore(Protocol):
     def length(self, blob_id: bytes) -> int | None:
         """The stored length, None where there is no such blob. Raises BlobError."""
 
-    def remove(self, ids: Iterable[bytes]) -> None:
-        """Remove blobs, durably; those that are not there count as removed. Raises BlobError."""
+    def remove(self, ids: Iterable[bytes]) -> list[bytes]:
+        """Remove blobs; returns those that are gone durably, also where they were not there.
+
+        What is left out stays to be removed: it was refused, or its name may come back. Raises BlobError.
+        """
 
     def quarantine(self, name: str) -> None:
         """Put what nobody can explain out of the way, without destroying it; `name` is one of `names`."""

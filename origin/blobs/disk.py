@@ -183,13 +183,20 @@ class DiskBlobs:
         except BlobMissing:
             return None
 
-    def remove(self, ids: Iterable[bytes]) -> None:
+    def remove(self, ids: Iterable[bytes]) -> list[bytes]:
         ids = list(ids)
         with _translated():
             for blob_id in ids:
                 with suppress(FileNotFoundError):
                     os.unlink(_place(blob_id), dir_fd=self._descriptor)
-        self.settle(ids)
+        gone: list[bytes] = []
+        for first in {blob_id[0] for blob_id in ids}:
+            mine = [blob_id for blob_id in ids if blob_id[0] == first]
+            # A folder whose sync failed keeps no other from being emptied.
+            with suppress(BlobError):
+                self.settle(mine)
+                gone += mine
+        return gone
 
     def quarantine(self, name: str) -> None:
         place = name if name.startswith("./") else f"{name[:2]}/{name}"

@@ -64,10 +64,8 @@ class MovingBlobs:
                 return length
         return None
 
-    def remove(self, ids: Iterable[bytes]) -> None:
-        ids = list(ids)
-        self.old.remove(ids)
-        self.new.remove(ids)
+    def remove(self, ids: Iterable[bytes]) -> list[bytes]:
+        return self.new.remove(self.old.remove(ids))
 
     def quarantine(self, name: str) -> None:
         try:

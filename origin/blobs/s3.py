@@ -184,16 +184,17 @@ class S3Blobs:
         except BlobMissing:
             return None
 
-    def remove(self, ids: Iterable[bytes]) -> None:
-        keys = [{"Key": self._key(blob_id)} for blob_id in ids]
-        for start in range(0, len(keys), MOST_DELETED):
+    def remove(self, ids: Iterable[bytes]) -> list[bytes]:
+        keys = {self._key(blob_id): blob_id for blob_id in ids}
+        names = list(keys)
+        for start in range(0, len(names), MOST_DELETED):
+            some = [{"Key": name} for name in names[start : start + MOST_DELETED]]
             with _translated():
-                answer = self._client.delete_objects(
-                    Bucket=self._bucket, Delete={"Objects": keys[start : start + MOST_DELETED], "Quiet": True}
-                )
-            refused = [one for one in answer.get("Errors", ()) if one.get("Code") not in _MISSING]
-            if refused:
-                raise BlobError(f"{len(refused)} blobs were not removed: {refused[0].get('Code')}")
+                answer = self._client.delete_objects(Bucket=self._bucket, Delete={"Objects": some, "Quiet": True})
+            for refused in answer.get("Errors", ()):
+                if refused.get("Code") not in _MISSING:
+                    keys.pop(refused.get("Key", ""), None)
+        return list(keys.values())
 
     def quarantine(self, name: str) -> None:
         plain = name.removeprefix("./")

@@ -227,7 +227,8 @@ class Blobs(Protocol):
     def kill(self, number: int) -> bool:
         """Make a doomed blob without references dead. False where it lives again."""
 
-    def dead(self, limit: int) -> list[BlobRow]: ...
+    def dead(self, after: int, limit: int) -> list[BlobRow]:
+        """Dead blobs with numbers over `after`, by number."""
 
     def remove(self, number: int) -> None: ...
 
@@ -242,8 +243,8 @@ class Blobs(Protocol):
     def abandon(self, ids: Sequence[bytes]) -> None:
         """Move those of the ids that are still pending to epoch 0; others have become blobs and stay."""
 
-    def abandoned(self, epoch: int, limit: int) -> list[bytes]:
-        """Pending ids of epochs before `epoch` that no blob has."""
+    def abandoned(self, epoch: int, after: bytes, limit: int) -> list[bytes]:
+        """Pending ids over `after`, of epochs before `epoch`, that no blob has; in order."""
 
 
 class Uploads(Protocol):

@@ -28,6 +28,7 @@ def gc(as_json: bool, config: Path | None, data: Path | None) -> None:
             f"removed {answer['blobs']} blobs, {answer['abandoned']} leftovers of writes, {answer['manifests']}"
             f" manifests and {answer['uploads']} ended uploads"
         )
+        _lines("files that the store did not remove", answer["refused"], [])
 
 
 @click.command()

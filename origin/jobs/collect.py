@@ -41,6 +41,8 @@ class Collected:
     manifests: int = 0
     blobs: int = 0
     abandoned: int = 0
+    refused: int = 0
+    """Files that the store did not remove; the next round tries again."""
 
 
 async def collect_once(stores: BareStores, now: float, *, tell: Tell = silent) -> Collected:
@@ -67,6 +69,8 @@ async def run(stores: BareStores, period: float = PERIOD) -> None:
             done = await collect_once(stores, stores.clock())
             if done != Collected():
                 _log.info("collected", blobs=done.blobs, manifests=done.manifests, abandoned=done.abandoned)
+            if done.refused:
+                _log.warning("files not removed", files=done.refused)
         except ServiceError as error:
             _log.warning("collection failed", reason=str(error.__cause__ or error))
         await asyncio.sleep(period)
@@ -150,14 +154,15 @@ async def _doomed_blobs(stores: BareStores, before: float) -> None:
 
 
 async def _dead_blobs(stores: BareStores, done: Collected, tell: Tell) -> None:
-    while True:
-        dead = await stores.read(lambda tables: tables.blobs.dead(BATCH))
-        await stores.working(partial(stores.blobs.remove, [blob.id for blob in dead]))
-        await stores.write(partial(_forget, dead=dead))
-        done.blobs += len(dead)
+    """Files, then rows; a file that cannot be removed keeps its row and keeps no other."""
+    after = 0
+    while dead := await stores.read(partial(_dead, after=after)):
+        after = dead[-1].number
+        gone = set(await stores.working(partial(stores.blobs.remove, [blob.id for blob in dead])))
+        await stores.write(partial(_forget, dead=[blob for blob in dead if blob.id in gone]))
+        done.blobs += len(gone)
+        done.refused += len(dead) - len(gone)
         tell(Progress("removing", done.blobs, 0, "blobs"))
-        if len(dead) < BATCH:
-            return
 
 
 def _manifests(tables: Tables, before: float, oldest: int) -> list[ManifestRow]:
@@ -172,6 +177,14 @@ def _kill(tables: Tables, before: float, oldest: int) -> int:
     return len(doomed)
 
 
+def _dead(tables: Tables, after: int) -> list[BlobRow]:
+    return tables.blobs.dead(after, BATCH)
+
+
+def _pending(tables: Tables, epoch: int, after: bytes) -> list[bytes]:
+    return tables.blobs.abandoned(epoch, after, BATCH)
+
+
 def _drop_pending(tables: Tables, ids: list[bytes]) -> None:
     tables.blobs.drop_pending(ids)
 
@@ -183,10 +196,10 @@ def _forget(tables: Tables, dead: list[BlobRow]) -> None:
 
 async def _abandoned(stores: BareStores, done: Collected) -> None:
     """Ids that were pending when their process ended, or that their request gave up."""
-    while True:
-        ids = await stores.read(lambda tables: tables.blobs.abandoned(stores.epoch, BATCH))
-        await stores.working(partial(stores.blobs.remove, ids))
-        await stores.write(partial(_drop_pending, ids=ids))
-        done.abandoned += len(ids)
-        if len(ids) < BATCH:
-            return
+    after = b""
+    while ids := await stores.read(partial(_pending, epoch=stores.epoch, after=after)):
+        after = ids[-1]
+        gone = await stores.working(partial(stores.blobs.remove, ids))
+        await stores.write(partial(_drop_pending, ids=gone))
+        done.abandoned += len(gone)
+        done.refused += len(ids) - len(gone)

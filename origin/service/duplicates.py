@@ -10,12 +10,18 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 
+from origin.catalog.contract import Tables
 from origin.service.model import ServiceError
 from origin.service.stores import Stores
 
 BEAT = 1.0
 """Seconds that duplicates gather."""
+
+
+def _forget(tables: Tables, gone: list[bytes]) -> None:
+    tables.blobs.forget(gone)
 
 
 class Duplicates:
@@ -39,8 +45,8 @@ class Duplicates:
                 await asyncio.wait_for(self._hurry.wait(), BEAT)
             ids, self._waiting = self._waiting, []
             with suppress(ServiceError):
-                await self._stores.working(lambda ids=ids: self._stores.blobs.remove(ids))  # type: ignore[misc]
-                await self._stores.write(lambda tables, ids=ids: tables.blobs.forget(ids))  # type: ignore[misc]
+                gone = await self._stores.working(partial(self._stores.blobs.remove, ids))
+                await self._stores.write(partial(_forget, gone=gone))
         self._running = None
 
     async def idle(self) -> None:

@@ -16,7 +16,15 @@ from typing import TypeVar
 
 from conf.schema import Settings
 from origin.blobs.contract import BlobError, BlobStore, StoreBusy, StoreFull, StoreReadOnly
-from origin.catalog.contract import Catalog, CatalogBusy, CatalogError, CatalogFull, CatalogReadOnly, Tables
+from origin.catalog.contract import (
+    Catalog,
+    CatalogBroken,
+    CatalogBusy,
+    CatalogError,
+    CatalogFull,
+    CatalogReadOnly,
+    Tables,
+)
 from origin.seal.keyring import KeyRing, StoreKeys
 from origin.service.model import ServiceError
 from origin.service.steps import Observer
@@ -31,6 +39,10 @@ WORKERS = 32
 
 def refusal(error: Exception) -> ServiceError:
     """What a client hears of a store's error: SlowDown where trying again soon helps."""
+    if isinstance(error, CatalogBroken):
+        return ServiceError(
+            "ServiceUnavailable", "The disk failed to store a change. Nothing is changed until the server is restarted."
+        )
     if isinstance(error, (CatalogFull, StoreFull)):
         return ServiceError("InsufficientStorage", "There is not enough space left to store this.")
     if isinstance(error, (CatalogReadOnly, StoreReadOnly)):

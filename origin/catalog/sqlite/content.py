@@ -186,8 +186,9 @@ class Blobs(Table):
         )
         return killed is not None
 
-    def dead(self, limit: int) -> list[BlobRow]:
-        return [blob_row(row) for row in self._run(BLOBS + "WHERE b.state = 2 LIMIT ?", (limit,))]
+    def dead(self, after: int, limit: int) -> list[BlobRow]:
+        rows = self._run(BLOBS + "WHERE b.state = 2 AND +b.number > ? ORDER BY +b.number LIMIT ?", (after, limit))
+        return [blob_row(row) for row in rows]
 
     def remove(self, number: int) -> None:
         self._run("DELETE FROM blobs WHERE number = ?", (number,))
@@ -204,8 +205,10 @@ class Blobs(Table):
     def abandon(self, ids: Sequence[bytes]) -> None:
         self._connection.executemany("UPDATE pending SET epoch = 0 WHERE id = ?", [(blob,) for blob in ids])
 
-    def abandoned(self, epoch: int, limit: int) -> list[bytes]:
+    def abandoned(self, epoch: int, after: bytes, limit: int) -> list[bytes]:
         rows = self._run(
-            "SELECT id FROM pending WHERE epoch < ? AND id NOT IN (SELECT id FROM blobs) LIMIT ?", (epoch, limit)
+            "SELECT id FROM pending WHERE epoch < ? AND id > ? AND id NOT IN (SELECT id FROM blobs)"
+            " ORDER BY id LIMIT ?",
+            (epoch, after, limit),
         )
         return [blob for (blob,) in rows]

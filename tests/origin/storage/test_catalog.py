@@ -197,7 +197,7 @@ def test_a_blob_without_references_is_doomed_and_lives_again_when_joined(catalog
         tables.blobs.release(number, 30.0, 7)
         assert tables.blobs.kill(number)
         assert tables.blobs.find(blob(1).fingerprint) is None
-        assert [row.id for row in tables.blobs.dead(9)] == [blob(1).id]
+        assert [row.id for row in tables.blobs.dead(0, 9)] == [blob(1).id]
 
     catalog.write(work).result(10)
 
@@ -207,9 +207,9 @@ def test_abandoning_leaves_ids_alone_that_became_blobs(catalog: Catalog) -> None
         tables.blobs.add_pending([b"a", b"b"], 3, 1.0)
         tables.blobs.drop_pending([b"a"])
         tables.blobs.abandon([b"a", b"b"])
-        assert tables.blobs.abandoned(1, 9) == [b"b"]
+        assert tables.blobs.abandoned(1, b"", 9) == [b"b"]
         tables.blobs.add_pending([b"c"], 3, 1.0)
-        return tables.blobs.abandoned(3, 9)
+        return tables.blobs.abandoned(3, b"", 9)
 
     assert catalog.write(work).result(10) == [b"b"]
 

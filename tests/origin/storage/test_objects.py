@@ -88,7 +88,7 @@ async def test_bytes_nobody_refers_to_are_collected_after_the_grace(
     assert len(blob_files(scratch)) == 2
     await collect_once(service.stores, clock.now + LATER)
     assert blob_files(scratch) == []
-    assert service.stores.catalog.read(lambda tables: tables.blobs.dead(9)) == []
+    assert service.stores.catalog.read(lambda tables: tables.blobs.dead(0, 9)) == []
 
 
 async def test_a_doomed_blob_is_joined_and_lives_again(
