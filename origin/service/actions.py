@@ -8,6 +8,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html#permissi
 from __future__ import annotations
 
 from origin.service.operations import TABLE, Level, Operation
+from origin.service.policy_conditions import glob
 
 _ACTIONS = {
     "HeadObject": "GetObject",
@@ -43,6 +44,11 @@ _ACTIONS = {
     "PutBucketNotificationConfiguration": "PutBucketNotification",
     "GetBucketAccelerateConfiguration": "GetAccelerateConfiguration",
     "PutBucketAccelerateConfiguration": "PutAccelerateConfiguration",
+    **{
+        f"{verb}Bucket{kind}Configuration{plural}": f"{right}{kind}Configuration"
+        for kind in ("Analytics", "IntelligentTiering", "Inventory", "Metrics")
+        for verb, plural, right in (("Get", "", "Get"), ("List", "s", "Get"), ("Put", "", "Put"), ("Delete", "", "Put"))
+    },
     "GetBucketReplication": "GetReplicationConfiguration",
     "PutBucketReplication": "PutReplicationConfiguration",
     "DeleteBucketReplication": "PutReplicationConfiguration",
@@ -110,3 +116,21 @@ LEVELS: dict[str, Level] = {
     if row.level is not Level.SERVICE and row.name not in _NAMED_BY_OTHERS
 }
 """What an action is done to, by its name in lower case."""
+
+_ELSEWHERE = frozenset(
+    f"s3:{name.lower()}"
+    for name in (
+        "BypassGovernanceRetention", "GetObjectVersionForReplication", "GetObjectVersionTorrent", "InitiateReplication",
+        "ListAllMyBuckets", "ListTagsForResource", "ObjectOwnerOverrideToBucketOwner", "PauseReplication",
+        "ReplicateDelete", "ReplicateObject", "ReplicateTags", "TagResource", "UntagResource",
+        "GetAccountPublicAccessBlock", "PutAccountPublicAccessBlock",
+    )
+)  # fmt: skip
+"""Actions that a policy may name although nothing here is called so.
+https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html"""
+
+
+def is_action(pattern: str) -> bool:
+    """Whether a policy's action, which may hold wildcards, fits any action of S3's."""
+    wanted = pattern.lower()
+    return any(glob(wanted, name) for name in (*LEVELS, *_ELSEWHERE))

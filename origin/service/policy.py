@@ -16,7 +16,7 @@ from enum import Enum, auto
 from functools import lru_cache
 from typing import Any
 
-from origin.service.actions import LEVELS
+from origin.service.actions import LEVELS, is_action
 from origin.service.operations import Level
 from origin.service.policy_conditions import OPERATORS, Condition, glob, holds, matches, pins, read_condition
 
@@ -28,6 +28,8 @@ REQUEST_TAGS = "s3:requestobjecttag"
 """What every condition key of the tags that a request gives begins with."""
 
 _ACTION = re.compile(r"\*|s3:[A-Za-z*?]+", re.IGNORECASE)
+# Keys of AWS, of S3, of its sessions, and of federations, which are host names.
+_CONDITION_KEY = re.compile(r"(aws|s3|sts|saml|[a-z0-9-]+(\.[a-z0-9-]+)+):.")
 _VERSIONS = frozenset({"2008-10-17", "2012-10-17"})
 _STATEMENT = frozenset(
     {
@@ -159,7 +161,9 @@ def _statements(text: str) -> Iterator[dict[str, Any]]:
     statements = document.get("Statement")
     if isinstance(statements, dict):
         statements = [statements]
-    if not isinstance(statements, list) or not statements:
+    if statements == []:
+        raise Malformed("Could not parse the policy: Statement is empty!")
+    if not isinstance(statements, list):
         raise Malformed("Missing required field Statement")
     for statement in statements:
         if not isinstance(statement, dict) or not set(statement) <= _STATEMENT:
@@ -183,12 +187,17 @@ def _statement(raw: dict[str, Any], bucket: str | None) -> Statement:
     patterns = Patterns(_texts(actions), action == "NotAction")
     if not all(_ACTION.fullmatch(value) for value in patterns.values):
         raise Malformed("Policy has invalid action")
+    if bucket is not None and not all(is_action(value) for value in patterns.values):
+        raise Malformed("Policy has invalid action")
     places = Patterns(_texts(resources), resource == "NotResource")
     if not all(_names(value, bucket) for value in places.values):
         raise Malformed("Policy has invalid resource")
     if bucket is not None and not (patterns.negated or places.negated):
         _check_levels(patterns.values, places.values)
-    return Statement(raw["Effect"] == "Allow", principals, patterns, places, tuple(_conditions(raw.get("Condition"))))
+    conditions = tuple(_conditions(raw.get("Condition")))
+    if bucket is not None and not all(_CONDITION_KEY.match(condition.key) for condition in conditions):
+        raise Malformed("Policy has an invalid condition key")
+    return Statement(raw["Effect"] == "Allow", principals, patterns, places, conditions)
 
 
 def _either(raw: dict[str, Any], name: str, negation: str) -> tuple[str, Any]:

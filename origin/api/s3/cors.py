@@ -33,8 +33,12 @@ async def put_cors(call: Call) -> Answer:
     """PutBucketCors."""
     root = xml.parse(await call.body.read(MAX_BODY), "CORSConfiguration")
     rules = tuple(_rule(element) for element in root.all("CORSRule"))
-    if not 1 <= len(rules) <= MAX_RULES:
+    if not rules:
         raise xml.malformed()
+    if len(rules) > MAX_RULES:
+        raise Refusal(
+            "InvalidRequest", f"The number of CORS rules should not exceed allowed limit of {MAX_RULES} rules."
+        )
     await _put(call, msgspec.json.encode(rules).decode())
     return Answer()
 
@@ -59,29 +63,34 @@ async def preflight(service: Service, bucket: str, headers: Mapping[str, str]) -
     asked = tuple(split_list(headers.get("access-control-request-headers", "")))
     document = await service.bucket_settings.public(bucket, Setting.CORS)
     if document is None:
-        raise _forbidden("CORS is not enabled for this bucket.")
+        raise _forbidden(method, "CORS is not enabled for this bucket.")
     rule = fitting(read_rules(document), origin, method, asked)
     if rule is None:
         raise _forbidden(
+            method,
             "This CORS request is not allowed. This is usually because the evalution of Origin, request method / "
             "Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the resource's "
-            "CORS spec."
+            "CORS spec.",
         )
     return Answer(200, rule.answer(origin, asked))
 
 
 async def answered(service: Service, bucket: str, method: str, headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers that a page of another site needs to see the answer of an actual request."""
+    """The headers that a page of another site needs to see the answer of an actual request.
+
+    A request that names another method than its own is answered for that one, as AWS does.
+    """
     origin = headers.get("origin")
     if not origin or not bucket:
         return {}
+    method = headers.get("access-control-request-method") or method
     document = await service.bucket_settings.public(bucket, Setting.CORS)
     rule = None if document is None else fitting(read_rules(document), origin, method)
     return {} if rule is None else rule.answer(origin, ())
 
 
-def _forbidden(why: str) -> Refusal:
-    return Refusal("AccessForbidden", f"CORSResponse: {why}")
+def _forbidden(method: str, why: str) -> Refusal:
+    return Refusal("AccessForbidden", f"CORSResponse: {why}", Method=method, ResourceType="OBJECT")
 
 
 def _rule(element: xml.Element) -> CorsRule:

@@ -118,6 +118,7 @@ class Endpoint:
             return await cors.preflight(
                 self._service, locate(raw_path, self._hosts.bucket(headers.get("host", "")))[0], headers
             )
+        exchange.cors = await self._cors(request.method, raw_path, headers)
         demand_length(request.method, raw_path, query, headers, self._hosts)
         claim = self._claim(request.method, raw_path, raw_query, lines, self._hosts.bucket(headers.get("host", "")))
         if claim is not None and claim.presigned:
@@ -143,8 +144,17 @@ class Endpoint:
             return await self._answer_reserved(exchange, raw_path, query)
         found = route(request.method, raw_path, query, headers, self._hosts)
         exchange.operation = found.operation.label
-        exchange.cors = await cors.answered(self._service, found.bucket, request.method, headers)
         return await self._answer_operation(exchange, found, headers, identity, raw_path)
+
+    async def _cors(self, method: str, raw_path: str, headers: Mapping[str, str]) -> Mapping[str, str]:
+        """What pages of other sites need to see the answer, errors included. A path that names nothing needs none."""
+        if "origin" not in headers:
+            return {}
+        try:
+            bucket = locate(raw_path, self._hosts.bucket(headers.get("host", "")))[0]
+        except Refusal:
+            return {}
+        return await cors.answered(self._service, bucket, method, headers)
 
     async def _answer_website(
         self, exchange: Exchange, bucket: str, raw_path: str, raw_query: str, headers: Mapping[str, str]

@@ -195,3 +195,23 @@ def test_accounts_of_the_settings_are_owners_with_keys(populated: Origin) -> Non
     assert (
         refused(lambda: third.put_bucket_acl(Bucket="thirds", GrantRead=unknown)) == "UnresolvableGrantByEmailAddress"
     )
+
+
+def test_errors_show_cross_origin_headers_too_and_a_named_method_counts(origin: Origin, s3: Any, bucket: str) -> None:
+    rule = {"AllowedMethods": ["GET"], "AllowedOrigins": ["https://a.test"]}
+    s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": [rule]})
+    shown = "access-control-allow-origin"
+    page = {"Origin": "https://a.test"}
+    assert origin.ask("GET", f"/{bucket}/k", page, signed=False).headers[shown] == "https://a.test"
+    wrong = {**page, "Authorization": "AWS nobody:wrong"}
+    assert origin.ask("GET", f"/{bucket}/k", wrong, signed=False).headers[shown] == "https://a.test"
+    assert shown not in origin.ask("PUT", f"/{bucket}/k", page, signed=False).headers
+    named = {**page, "Access-Control-Request-Method": "GET"}
+    assert origin.ask("PUT", f"/{bucket}/k", named, signed=False).headers[shown] == "https://a.test"
+
+
+def test_a_bucket_has_a_hundred_cross_origin_rules_at_most(s3: Any, bucket: str) -> None:
+    rule = {"AllowedMethods": ["GET"], "AllowedOrigins": ["*"]}
+    s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": [rule] * 100})
+    many = {"CORSRules": [rule] * 101}
+    assert refused(lambda: s3.put_bucket_cors(Bucket=bucket, CORSConfiguration=many)) == "InvalidRequest"

@@ -123,6 +123,9 @@ def test_attributes_need_the_right_to_read_the_object(s3: Any, bob: Any, bucket:
         (statement(Effect="allow"), "Invalid effect: allow"),
         (statement(Resource="arn:aws:s3:::other/*"), "Policy has invalid resource"),
         (statement(Action="s3:"), "Policy has invalid action"),
+        (statement(Action="s3:EatObject"), "Policy has invalid action"),
+        (statement(Action="s3:Eat*"), "Policy has invalid action"),
+        (statement(Condition={"StringEquals": {"nobody:knows": "x"}}), "Policy has an invalid condition key"),
     ],
 )
 def test_a_policy_that_means_nothing_is_malformed(s3: Any, bucket: str, fault: Any, message: str) -> None:

@@ -130,14 +130,14 @@ def test_actions_and_resources_are_patterns(changes: Any, action: str, resource:
     ],
 )
 def test_each_operator_means_what_aws_says(operator: str, wanted: Any, given_value: str | None, expected: bool) -> None:
-    context = {} if given_value is None else {"some__key": (given_value,)}
-    one = statement(Condition={operator: {"Some:Key": wanted}})
+    context = {} if given_value is None else {"aws__some": (given_value,)}
+    one = statement(Condition={operator: {"Aws:Some": wanted}})
     assert (effect(one, **context) is Effect.ALLOW) is expected
 
 
 def test_every_operator_and_key_must_hold() -> None:
-    one = statement(Condition={"StringEquals": {"a:b": "1", "a:c": "2"}, "Bool": {"aws:SecureTransport": "true"}})
-    full: dict[str, tuple[str, ...]] = {"a__b": ("1",), "a__c": ("2",), "aws__securetransport": ("true",)}
+    one = statement(Condition={"StringEquals": {"aws:b": "1", "aws:c": "2"}, "Bool": {"aws:SecureTransport": "true"}})
+    full: dict[str, tuple[str, ...]] = {"aws__b": ("1",), "aws__c": ("2",), "aws__securetransport": ("true",)}
     assert effect(one, **full) is Effect.ALLOW
     for name in full:
         assert effect(one, **{**full, name: ("no",)}) is Effect.NONE
@@ -145,8 +145,8 @@ def test_every_operator_and_key_must_hold() -> None:
 
 def test_several_values_are_compared_as_sets() -> None:
     for prefix, expected in (("ForAllValues", Effect.NONE), ("ForAnyValue", Effect.ALLOW)):
-        one = statement(Condition={f"{prefix}:StringEquals": {"a:b": ["1", "2"]}})
-        assert effect(one, a__b=("1", "3")) is expected
+        one = statement(Condition={f"{prefix}:StringEquals": {"aws:b": ["1", "2"]}})
+        assert effect(one, aws__b=("1", "3")) is expected
 
 
 def test_variables_stand_for_what_the_request_has() -> None:
