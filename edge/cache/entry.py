@@ -19,7 +19,7 @@ from blake3 import blake3
 
 from edge.cache.slices import Slices
 
-VERSION = 4
+VERSION = 5
 """Raised with every change of a record's meaning; older ones are then refetched, never migrated."""
 
 _ENVELOPE = struct.Struct("<BI")
@@ -128,11 +128,11 @@ class Representation(msgspec.Struct, frozen=True, tag="representation", omit_def
 
 
 class ChoiceRecord(msgspec.Struct, frozen=True, tag="choice", omit_defaults=True):
-    """What was decided once for (source, variant, Accept class): a plan, or the source itself."""
+    """What was decided once for (source, plan, Accept class): a plan, or the source itself."""
 
     source_id: str
-    variant: str
-    """The variant's canonical text."""
+    wanted: str
+    """What requests come to before that (edge.keeper.selection.wanted)."""
     accept: str
     """The Accept class's key."""
     plan: str | None

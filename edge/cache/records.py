@@ -79,8 +79,8 @@ def _representation_row(source_id: str, plan: str) -> bytes:
     return _source_rows(b"r", source_id) + plan.encode()
 
 
-def _choice_row(source_id: str, variant: str, accept: str) -> bytes:
-    return _source_rows(b"c", source_id) + variant.encode() + b"\0" + accept.encode()
+def _choice_row(source_id: str, wanted: str, accept: str) -> bytes:
+    return _source_rows(b"c", source_id) + wanted.encode() + b"\0" + accept.encode()
 
 
 class RecordStore:
@@ -229,16 +229,16 @@ class RecordStore:
         """All renderings of a source."""
         return [record for _, record in self._walk(Representation, _source_rows(b"r", source_id))]
 
-    def get_choice(self, source_id: str, variant: str, accept: str) -> ChoiceRecord | None:
-        """What was chosen for a variant and an Accept class."""
-        record = self._get(ChoiceRecord, _choice_row(source_id, variant, accept))
-        if record is None or (record.source_id, record.variant, record.accept) != (source_id, variant, accept):
+    def get_choice(self, source_id: str, wanted: str, accept: str) -> ChoiceRecord | None:
+        """What was chosen for a plan and an Accept class."""
+        record = self._get(ChoiceRecord, _choice_row(source_id, wanted, accept))
+        if record is None or (record.source_id, record.wanted, record.accept) != (source_id, wanted, accept):
             return None
         return record
 
     def put_choice(self, record: ChoiceRecord) -> None:
         """Store a choice."""
-        self._put(_choice_row(record.source_id, record.variant, record.accept), encode(record))
+        self._put(_choice_row(record.source_id, record.wanted, record.accept), encode(record))
 
     def choices(self, source_id: str = "") -> Iterator[ChoiceRecord]:
         """The choices for a source, or all there are, in steps of one short read."""

@@ -22,6 +22,7 @@ from conf.schema import Render
 from edge.cache.entry import BodyRef, ChoiceRecord, Representation, rendering_key
 from edge.cache.files import BODY_OFFSET, BodyStore, Damaged, NoSpace
 from edge.cache.records import RecordStore
+from edge.keeper.first import PROVISIONAL_FOR
 from edge.keeper.metrics import Metrics
 from edge.policy.plan import RenderPlan
 from edge.render.errors import RenderError
@@ -74,8 +75,18 @@ class Later:
         self._candidates: dict[str, Candidate] = {}
         self._wanted = asyncio.Event()
 
+    def begin(
+        self, choice: ChoiceRecord, made: Representation, better: RenderPlan | None, source: BodyRef | None
+    ) -> None:
+        """Note what was chosen, and what may take its place."""
+        if better is not None and (final_at := made.made_at + PROVISIONAL_FOR) > self._clock():
+            choice = msgspec.structs.replace(choice, better=better.canonical(), final_at=final_at, source=source)
+            self._metrics.provisional.inc()
+        self._records.put_choice(choice)
+        self.consider(choice, made)
+
     def consider(self, choice: ChoiceRecord, made: Representation) -> None:
-        """A provisional rendering has been chosen."""
+        """Count how often a provisional rendering is given."""
         if self._hot and choice.better and choice.plan is not None and made.body.key not in self._candidates:
             if len(self._candidates) >= _CANDIDATES:
                 del self._candidates[next(iter(self._candidates))]

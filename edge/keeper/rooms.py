@@ -61,6 +61,6 @@ class Present:
         found = self._records.get_representation(source_id, plan)
         return found if found is not None and self.has(found.body) else None
 
-    def get_choice(self, source_id: str, variant: str, accept: str) -> ChoiceRecord | None:
+    def get_choice(self, source_id: str, wanted: str, accept: str) -> ChoiceRecord | None:
         """See edge.keeper.selection.Records."""
-        return self._records.get_choice(source_id, variant, accept)
+        return self._records.get_choice(source_id, wanted, accept)

@@ -60,7 +60,7 @@ class Records(Protocol):
     """What is looked up here (edge.cache.records.RecordStore has it)."""
 
     def get_representation(self, source_id: str, plan: str) -> Representation | None: ...
-    def get_choice(self, source_id: str, variant: str, accept: str) -> ChoiceRecord | None: ...
+    def get_choice(self, source_id: str, wanted: str, accept: str) -> ChoiceRecord | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +78,8 @@ class Unmade:
     plan: RenderPlan | None
     may_yield: bool = False
     reason: Detail | None = None
-    chosen: bool = False
-    """By a choice record: nothing is left to decide."""
+    ideal: RenderPlan | None = None
+    """What a choice record says that this plan is made for; None where that is not decided yet."""
     coding: str = ""
     """The stored bytes in this content coding."""
 
@@ -116,7 +116,7 @@ def select(records: Records, site: Site, render: Render, asset: AssetRecord, wis
         return Unprobed() if stored is None else carry_out(records, asset, stored)
     plan = decide(facts, wish.variant, wish.accept, site, render)
     if isinstance(plan, Rendering):
-        choice = records.get_choice(asset.source_id, wish.variant.canonical(), wish.accept.key)
+        choice = records.get_choice(asset.source_id, wanted(plan.plan, wish), wish.accept.key)
         if choice is not None:
             return _as_chosen(records, asset, plan, choice)
     return carry_out(records, asset, plan)
@@ -126,7 +126,7 @@ def _coded(records: Records, asset: AssetRecord, wish: Wish) -> Selection:
     """What answers where nothing is rendered: the stored bytes, in the coding that the wish names."""
     if asset.source is None or not may_be_coded(asset, wish, asset.source.length):
         return Answer(asset)
-    choice = records.get_choice(asset.source_id, wish.variant.canonical(), wish.accept.key)
+    choice = records.get_choice(asset.source_id, wanted(None, wish), wish.accept.key)
     if choice is not None and choice.plan is None:
         return carry_out(records, asset, yielded())
     unmade = Unmade(None, may_yield=True, coding=wish.accept.coding)
@@ -141,6 +141,14 @@ def may_be_coded(asset: AssetRecord, wish: Wish, length: int) -> bool:
     return is_codable(asset.content_type, length, asset.headers, no_transform=asset.no_transform)
 
 
+def wanted(plan: RenderPlan | None, wish: Wish) -> str:
+    """The name under which it is chosen how to carry out a plan: all URLs that come to it share the choice, but those
+    that name the format have none. None: nothing is rendered."""
+    if plan is None:
+        return wish.variant.canonical()
+    return f"{'auto' if wish.variant.format == 'auto' else 'named'} {plan.canonical()}"
+
+
 def _as_chosen(records: Records, asset: AssetRecord, plan: Rendering, choice: ChoiceRecord) -> Selection:
     """What answers where it was decided before; a choice of another pipeline, or whose slow rendering is gone, is as
     if it were not there."""
@@ -152,7 +160,7 @@ def _as_chosen(records: Records, asset: AssetRecord, plan: Rendering, choice: Ch
     chosen = RenderPlan.parsed(choice.plan)
     if chosen is None or chosen.slow:
         return carry_out(records, asset, plan)
-    return Unmade(chosen, plan.may_yield, chosen=True)
+    return Unmade(chosen, plan.may_yield, ideal=plan.plan)
 
 
 def chosen_answer(asset: AssetRecord, made: Representation, choice: ChoiceRecord) -> Answer:

@@ -15,7 +15,7 @@ import msgspec
 from edge.cache.entry import AssetRecord, BodyRef, ChoiceRecord, Representation
 from edge.keeper import link
 from edge.keeper.answer import Answer
-from edge.keeper.first import PROVISIONAL_FOR, First, first
+from edge.keeper.first import First, first
 from edge.keeper.flights import WaitedTooLong
 from edge.keeper.landing import Lines, Opening, SourceFlight, Unshared
 from edge.keeper.rooms import Present, Rooms
@@ -29,6 +29,7 @@ from edge.keeper.selection import (
     may_be_coded,
     select,
     stored_key,
+    wanted,
 )
 from edge.keeper.trouble import NoRoom, SourceGone
 from edge.policy.demand import NONE, demand
@@ -296,7 +297,7 @@ class Waiter:
 
     async def _make(self, asset: AssetRecord, unmade: Unmade) -> Answer | Refused | Unmade:
         """What answers once the rendering has been made, has yielded, or has failed."""
-        beginning = self._beginning(asset, unmade)
+        beginning, ideal = self._beginning(asset, unmade), unmade.ideal or unmade.plan
         if beginning is not None:
             unmade = replace(unmade, plan=beginning.plan)
         flight, joined = self._rooms.renderings.join(asset, unmade)
@@ -311,31 +312,21 @@ class Waiter:
             return self._without(asset, unmade, error.reason)
         if made is not None:
             self._status = replace(self._status, stored=True)
-            if beginning is not None:
-                self._remember(asset, made, beginning.better)
+            if beginning is not None and ideal is not None:
+                self._rooms.later.begin(self._choice(asset, ideal, made.plan), made, beginning.better, asset.source)
             chosen = self._chosen(asset)
             return chosen if isinstance(chosen, Answer) else Answer(asset, made, unmade.reason)
-        self._rooms.records.put_choice(self._choice(asset, None, Detail.NOT_SMALLER))
+        self._rooms.records.put_choice(self._choice(asset, ideal, None, Detail.NOT_SMALLER))
         return self._carry_out(asset, yielded())
 
     def _beginning(self, asset: AssetRecord, unmade: Unmade) -> First | None:
         """How to begin, where that is not decided yet."""
-        if unmade.plan is None or unmade.chosen:
+        if unmade.plan is None or unmade.ideal is not None:
             return None
         return first(unmade.plan, facts_of(asset), self._wish, self._site, self._rooms.settings.render)
 
-    def _remember(self, asset: AssetRecord, made: Representation, better: RenderPlan | None) -> None:
-        """Note what was chosen, and what may take its place."""
-        choice = self._choice(asset, made.plan)
-        if better is not None and (final_at := made.made_at + PROVISIONAL_FOR) > time.time():
-            choice = msgspec.structs.replace(choice, better=better.canonical(), final_at=final_at, source=asset.source)
-            self._rooms.metrics.provisional.inc()
-        self._rooms.records.put_choice(choice)
-        self._rooms.later.consider(choice, made)
-
-    def _choice(self, asset: AssetRecord, plan: str | None, reason: str = "") -> ChoiceRecord:
-        wish = self._wish
-        return ChoiceRecord(asset.source_id, wish.variant.canonical(), wish.accept.key, plan, reason)
+    def _choice(self, asset: AssetRecord, ideal: RenderPlan | None, plan: str | None, reason: str = "") -> ChoiceRecord:
+        return ChoiceRecord(asset.source_id, wanted(ideal, self._wish), self._wish.accept.key, plan, reason)
 
     def _without(self, asset: AssetRecord, unmade: Unmade, reason: Detail) -> Answer | Refused | Unmade:
         """What answers instead of a rendering that cannot be had."""

@@ -186,6 +186,7 @@ _EXTENSIONS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "image/jpeg": ("jpg", "jpeg"),
         "image/png": ("png", "apng"),
         "image/gif": ("gif",),
+        "text/plain": ("txt",),
     }
 )
 

@@ -13,7 +13,7 @@ RECORD = asset(DEFAULT, "/b/k", source=ref("x"), facts={"width": 3}, headers={"c
 
 def test_a_record_comes_back_as_it_was() -> None:
     assert decode(AssetRecord, encode(RECORD)) == RECORD
-    choice = ChoiceRecord(source_id="s", variant="w=1", accept="avif", plan=None, reason="not-smaller")
+    choice = ChoiceRecord(source_id="s", wanted="w=1", accept="avif", plan=None, reason="not-smaller")
     assert decode(ChoiceRecord, encode(choice)) == choice
 
 

@@ -37,7 +37,7 @@ def store(folder: Path, dropped: list[str]) -> RecordStore:
 
 def test_records_come_back_as_they_were_put(store: RecordStore) -> None:
     record = asset(DEFAULT, "/photos/a", source=ref("a"), headers={"cache-control": "no-cache"})
-    choice = ChoiceRecord(source_id="s", variant="w=1", accept="webp", plan="p")
+    choice = ChoiceRecord(source_id="s", wanted="w=1", accept="webp", plan="p")
     store.put_asset(record)
     store.put_representation(rendering("s", "p"))
     store.put_choice(choice)
@@ -77,7 +77,7 @@ def test_discarding_an_asset_drops_its_source_and_all_that_was_made_of_it(
     for plan in ("p", "q"):
         store.put_representation(rendering("s", plan))
     store.put_representation(rendering("other", "p"))
-    store.put_choice(ChoiceRecord(source_id="s", variant="", accept="", plan="p"))
+    store.put_choice(ChoiceRecord(source_id="s", wanted="", accept="", plan="p"))
     store.discard_asset(record.key)
     assert store.get_asset(record.key) is None
     assert store.representations("s") == []
