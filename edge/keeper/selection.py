@@ -149,6 +149,13 @@ def wanted(plan: RenderPlan | None, wish: Wish) -> str:
     return f"{'auto' if wish.variant.format == 'auto' else 'named'} {plan.canonical()}"
 
 
+def chosen_once(
+    asset: AssetRecord, ideal: RenderPlan | None, wish: Wish, plan: str | None, reason: str = ""
+) -> ChoiceRecord:
+    """The record by which it is not decided again how to carry out a plan (see `wanted`)."""
+    return ChoiceRecord(asset.source_id, wanted(ideal, wish), wish.accept.key, plan, reason)
+
+
 def _as_chosen(records: Records, asset: AssetRecord, plan: Rendering, choice: ChoiceRecord) -> Selection:
     """What answers where it was decided before; a choice of another pipeline, or whose slow rendering is gone, is as
     if it were not there."""

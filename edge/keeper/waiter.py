@@ -12,10 +12,10 @@ from typing import Protocol
 
 import msgspec
 
-from edge.cache.entry import AssetRecord, BodyRef, ChoiceRecord, Representation
+from edge.cache.entry import AssetRecord, BodyRef, Representation
 from edge.keeper import link
 from edge.keeper.answer import Answer
-from edge.keeper.first import First, first
+from edge.keeper.first import first
 from edge.keeper.flights import WaitedTooLong
 from edge.keeper.landing import Lines, Opening, SourceFlight, Unshared
 from edge.keeper.rooms import Present, Rooms
@@ -25,11 +25,11 @@ from edge.keeper.selection import (
     Unprobed,
     Wish,
     carry_out,
+    chosen_once,
     facts_of,
     may_be_coded,
     select,
     stored_key,
-    wanted,
 )
 from edge.keeper.trouble import NoRoom, SourceGone
 from edge.policy.demand import NONE, demand
@@ -297,8 +297,9 @@ class Waiter:
 
     async def _make(self, asset: AssetRecord, unmade: Unmade) -> Answer | Refused | Unmade:
         """What answers once the rendering has been made, has yielded, or has failed."""
-        beginning, ideal = self._beginning(asset, unmade), unmade.ideal or unmade.plan
-        if beginning is not None:
+        beginning, ideal = None, unmade.ideal or unmade.plan
+        if ideal is not None and unmade.ideal is None:
+            beginning = first(ideal, facts_of(asset), self._wish, self._site, self._rooms.settings.render)
             unmade = replace(unmade, plan=beginning.plan)
         flight, joined = self._rooms.renderings.join(asset, unmade)
         self._status = replace(self._status, collapsed=self._status.collapsed or joined)
@@ -312,21 +313,13 @@ class Waiter:
             return self._without(asset, unmade, error.reason)
         if made is not None:
             self._status = replace(self._status, stored=True)
-            if beginning is not None and ideal is not None:
-                self._rooms.later.begin(self._choice(asset, ideal, made.plan), made, beginning.better, asset.source)
+            if beginning is not None:
+                choice = chosen_once(asset, ideal, self._wish, made.plan)
+                self._rooms.later.begin(choice, made, beginning.better, asset.source)
             chosen = self._chosen(asset)
             return chosen if isinstance(chosen, Answer) else Answer(asset, made, unmade.reason)
-        self._rooms.records.put_choice(self._choice(asset, ideal, None, Detail.NOT_SMALLER))
+        self._rooms.records.put_choice(chosen_once(asset, ideal, self._wish, None, Detail.NOT_SMALLER))
         return self._carry_out(asset, yielded())
-
-    def _beginning(self, asset: AssetRecord, unmade: Unmade) -> First | None:
-        """How to begin, where that is not decided yet."""
-        if unmade.plan is None or unmade.ideal is not None:
-            return None
-        return first(unmade.plan, facts_of(asset), self._wish, self._site, self._rooms.settings.render)
-
-    def _choice(self, asset: AssetRecord, ideal: RenderPlan | None, plan: str | None, reason: str = "") -> ChoiceRecord:
-        return ChoiceRecord(asset.source_id, wanted(ideal, self._wish), self._wish.accept.key, plan, reason)
 
     def _without(self, asset: AssetRecord, unmade: Unmade, reason: Detail) -> Answer | Refused | Unmade:
         """What answers instead of a rendering that cannot be had."""
