@@ -18,6 +18,8 @@ from edge.message import Body, Held, Reply, Request
 from edge.parts import Multipart
 from edge.policy.freshness import PROVISIONAL, SHORT, Lifetimes, age, client_cache_control
 from edge.policy.hygiene import disposition, site_headers
+from edge.policy.partial import Held as HeldPart
+from edge.policy.partial import held, wanted
 from edge.policy.reasons import DETAILS, CacheStatus, Detail
 from edge.policy.sites import Site
 from edge.policy.variant import BadParameter
@@ -103,6 +105,11 @@ def of_answer(
                     body.close()
                     total = ("Content-Range", unsatisfied_range(size))
                     return problem(site, 416, f"there are {size} bytes", outcome=outcome, headers=(total,))
+    elif status == 206 and stored and (cut_out := _within(request, answer)) is not None:
+        has, part = cut_out
+        start, stop = part.start - has.part.start, part.end + 1 - has.part.start
+        kept = [line for line in said.content if line[0] != "content-range"]
+        said = said._replace(content=(*kept, ("Content-Range", content_range(*part, has.size))))
     length = (_length(stop - start),) if stop is not None and status not in (204, 304) else ()  # RFC 9110 §8.6
     headers = (*about, *said.content, *parts, *length)
     return Reply(status, headers, body, start, stop, site.name, outcome)
@@ -194,6 +201,13 @@ def _range(request: Request, site: Site, answer: Answer, length: int) -> Selecti
     if not if_range_holds(request.headers.get("if-range"), _tag(site, answer), answer.asset.last_modified):
         wanted = None
     return parse_range(wanted, length)
+
+
+def _within(request: Request, answer: Answer) -> tuple[HeldPart, Part] | None:
+    """What a stored part holds, and what the request wants of it."""
+    asset = answer.asset
+    has, part = held(asset.headers), wanted(request.headers, asset.headers, asset.last_modified)
+    return None if has is None or part is None else (has, part)
 
 
 def _validators(answer: Answer) -> Iterator[tuple[str, str]]:

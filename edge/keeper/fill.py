@@ -219,7 +219,7 @@ class Assets:
         if refusal is None:
             try:
                 with self._bodies.create(answer.length) as writer:
-                    flight.announce(Opening(draft, writer.path, BODY_OFFSET, answer.length, once))
+                    flight.announce(Opening(draft, writer.path, BODY_OFFSET, answer.length, once, answer.completes))
                     return await self._store(flight, draft, answer, writer)
             except WrongLength as error:
                 raise UpstreamFailed(Detail.UPSTREAM_TRUNCATED, f"the upstream sent {error}") from None

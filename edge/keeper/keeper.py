@@ -31,6 +31,7 @@ from edge.keeper.fill import Assets
 from edge.keeper.later import Later
 from edge.keeper.ledger import FolderInUse, Ledger, shares
 from edge.keeper.metrics import Metrics
+from edge.keeper.partial import Partials
 from edge.keeper.passing import Passing
 from edge.keeper.probes import Probes
 from edge.keeper.purge import Purger
@@ -97,7 +98,13 @@ async def keep(settings: Settings) -> None:
         later = Later(settings.render, records=records, bodies=bodies, renderers=renderers, metrics=metrics)
         slices = SliceFlights(assets=assets, upstreams=upstreams, bodies=bodies, purger=purger, metrics=metrics)
         stack.push_async_callback(slices.close)
-        passing = Passing(assets=assets, upstreams=upstreams, records=records, purger=purger)
+        passing = Passing(
+            assets=assets,
+            upstreams=upstreams,
+            records=records,
+            purger=purger,
+            partials=Partials(assets, records, bodies),
+        )
         stack.push_async_callback(passing.close)
         rooms = Rooms(
             settings,

@@ -55,6 +55,8 @@ class Opening:
     length: int | None
     once: Lines
     """Header lines for the client whose request this was."""
+    completes: bool = False
+    """Only a part of it comes from the upstream."""
 
 
 class Unshared:

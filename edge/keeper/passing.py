@@ -20,6 +20,7 @@ from edge.keeper import link
 from edge.keeper.fill import Assets
 from edge.keeper.flights import Flights, StreamFlight
 from edge.keeper.landing import Aim, Landed, SourceFlight
+from edge.keeper.partial import Completed, Partials
 from edge.keeper.purge import Purger
 from edge.keeper.selection import stored_key
 from edge.keeper.upstreams import Upstreams
@@ -27,13 +28,14 @@ from edge.policy.demand import demand
 from edge.policy.freshness import explicit_freshness
 from edge.policy.hygiene import passed_request
 from edge.policy.invalidation import invalidated_groups, invalidates, same_resource, targets
+from edge.policy.partial import asks_for_all, held, joined
 from edge.policy.reasons import Detail, Forward
 from edge.policy.sites import Site
 from edge.policy.stale import may_be_stale
 from edge.policy.storing import not_storable
 from edge.policy.validation import CONDITIONAL, Verdict, head_verdict
 from edge.policy.vary import selecting_fields, selection
-from edge.upstream.http import UpstreamFailed
+from edge.upstream.http import UpstreamAnswer, UpstreamFailed
 from wire.fields import combine
 
 
@@ -70,6 +72,7 @@ class Passing:
         upstreams: Upstreams,
         records: RecordStore,
         purger: Purger,
+        partials: Partials,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._assets = assets
@@ -77,6 +80,7 @@ class Passing:
         self._records = records
         self._purger = purger
         self._clock = clock
+        self._partials = partials
         self._numbers = itertools.count()
         self._flights: Flights[tuple[bytes, int, str], SourceFlight] = Flights()
 
@@ -91,6 +95,13 @@ class Passing:
     async def close(self) -> None:
         """End every flight."""
         await self._flights.close()
+        await self._partials.close()
+
+    def part(self, site: Site, path: str, passed: link.Passed) -> AssetRecord | None:
+        """A stored part that answers a request for one."""
+        if passed.method != "GET":
+            return None
+        return self._partials.usable(site, path, passed.headers, demand(site.behaviour, passed.headers))
 
     # One flight, top to bottom.
 
@@ -102,11 +113,35 @@ class Passing:
     async def _fly(self, flight: SourceFlight, passage: Passage) -> Landed:
         old = self._assets.stored(passage.aim.key) if passage.passed.method in ("GET", "HEAD") else None
         validators = self._assets.conditions(passage.site, old) if passage.reads else {}
+        if old is None and passage.reads and asks_for_all(passage.passed.headers):
+            completed = await self._complete(flight, passage)
+            if completed is not None:
+                return completed
         landed = await self._ask(flight, passage, old, validators or None)
         if landed is None:
             landed = await self._ask(flight, passage, old, {})
         assert landed is not None, "a 304 came to a question without conditions"
         return landed
+
+    async def _complete(self, flight: SourceFlight, passage: Passage) -> Landed | None:
+        """Ask for what is missing of a stored part; None where there is none, or it is of no use any more."""
+        site, path = passage.site, passage.path
+        begun = self._partials.begun(site, path)
+        opened = None if begun is None else self._partials.reader(site, path)
+        if begun is None or opened is None:
+            return None
+        part, rest = begun
+        asked = self._clock()
+        with opened[1] as before:
+            async with self._upstreams.ask(site, path, passed_request(passage.passed.headers) | rest) as answer:
+                headers = combine(answer.headers.items())
+                if answer.status == 206 and (both := joined(part.headers, headers)) is not None and both.whole:
+                    whole = Completed(before, answer, both.size)
+                    landed = await self._taken(flight, passage, None, whole, asked)
+                    self._partials.forget(site, path)
+                    return replace(landed, forward=Forward.PARTIAL, fwd_status=206)
+                self._partials.forget(site, path)
+                return await self._taken(flight, passage, None, answer, asked) if answer.status == 200 else None
 
     async def _ask(
         self, flight: SourceFlight, passage: Passage, old: AssetRecord | None, validators: Mapping[str, str] | None
@@ -124,22 +159,46 @@ class Passing:
                     return await self._assets.confirmed(passage.aim, old, answer, asked)
                 if status >= 500 and old is not None and self._stands_in(site, old, old.failing, forgiven):
                     return Landed(old, Forward.STALE, status, detail=Detail.STALE)
-                headers = combine(answer.headers.items())
-                if passed.method == "HEAD" and old is not None:
-                    await self._compare(passage, old, status, headers)
-                if invalidates(passed.method, status):
-                    passage = await self._invalidate(passage, headers)
-                refusal = self._refusal(passage, status, headers)
-                if refusal is None:
-                    passage = self._varied(passage, headers)
-                draft = self._assets.draft(passage.aim, answer, asked)
-                record = await self._assets.take(flight, site, draft, answer, refusal)
+                return await self._taken(flight, passage, old, answer, asked)
         except UpstreamFailed:
             if old is not None and not flight.announced and self._stands_in(site, old, old.away, forgiven):
                 return Landed(old, Forward.STALE, None, detail=Detail.STALE)
             raise
+
+    async def _taken(
+        self, flight: SourceFlight, passage: Passage, old: AssetRecord | None, answer: UpstreamAnswer, asked: float
+    ) -> Landed:
+        """An answer with a body of its own: what it ends, and where it is kept."""
+        site, passed, status = passage.site, passage.passed, answer.status
+        headers = combine(answer.headers.items())
+        if passed.method == "HEAD" and old is not None:
+            await self._compare(passage, old, status, headers)
+        if invalidates(passed.method, status):
+            passage = await self._invalidate(passage, headers)
+        before = None
+        if self._is_part(passage, answer, headers):
+            refusal = self._refusal(passage, 200, headers)
+            passage = replace(passage, aim=replace(passage.aim, key=self._partials.key(site, passage.path)))
+            before = self._partials.reader(site, passage.path)
+        else:
+            refusal = self._refusal(passage, status, headers)
+            if refusal is None:
+                passage = self._varied(passage, headers)
+        draft = self._assets.draft(passage.aim, answer, asked)
+        try:
+            record = await self._assets.take(flight, site, draft, answer, refusal)
+        except BaseException:
+            if before is not None:
+                before[1].close()
+            raise
+        self._partials.join(site, before, record)
         forward = Forward.URI_MISS if old is None else Forward.STALE
         return Landed(record, forward, status, stored=record.source is not None)
+
+    def _is_part(self, passage: Passage, answer: UpstreamAnswer, headers: Mapping[str, str]) -> bool:
+        """Whether an answer is a part that may be stored as one; those that vary are not."""
+        has = held(headers) if passage.reads and answer.status == 206 and "vary" not in headers else None
+        return has is not None and answer.length == has.part.length
 
     def _stands_in(self, site: Site, old: AssetRecord, until: float, forgiven: float) -> bool:
         """Whether an old answer may be given for a failing upstream, which its client may ask for (RFC 5861 §4)."""

@@ -135,6 +135,10 @@ class Waiter:
         if asset is not None:
             self._status = CacheStatus(fwd=Forward.VARY_MISS)
             return asset
+        part = None if passed is None else self._rooms.passing.part(self._site, self._path, passed)
+        if part is not None:
+            self._status = CacheStatus(hit=True, ttl=int(part.edge_expires - time.time()))
+            return part
         asset = assets.refreshing(self._site, key) if self._demand == NONE else None
         if asset is not None:
             self._status = CacheStatus(
@@ -175,6 +179,8 @@ class Waiter:
         head = await flight.head(self._deadline)
         if isinstance(head, Opening) and not joined:
             self._once = head.once
+        if isinstance(head, Opening) and head.completes:
+            self._status = replace(self._status, fwd=Forward.PARTIAL, fwd_status=206)
         match head:
             case Unshared() if head.take():
                 try:

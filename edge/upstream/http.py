@@ -46,6 +46,9 @@ class UpstreamFailed(Exception):
 class UpstreamAnswer:
     """The head of an upstream's answer; the body is read once, block by block."""
 
+    completes = False
+    """Whether it holds the rest of what is stored in part."""
+
     def __init__(self, response: aiohttp.ClientResponse, stall_timeout: float, total_timeout: float) -> None:
         self._response = response
         self._stall_timeout = stall_timeout
