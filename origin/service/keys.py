@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 
 from origin.catalog.contract import Tables
 from origin.catalog.rows import KeyRow, OwnerRow
 from origin.seal.keyring import NONCE_BYTES
 from origin.service.describe import owner_of
-from origin.service.model import Key, NewKey, Owner, Permission, ServiceError
+from origin.service.model import Key, Owner, Permission, ServiceError
 from origin.service.policy import Malformed, read_key_policy
 from origin.service.stores import Stores
 
@@ -19,6 +20,14 @@ _OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 _ACCESS_KEY = re.compile(r"[A-Za-z0-9._@-]{3,128}")
 UNKNOWN = 10_000
 """The most access keys remembered as unknown: a guesser must not fill memory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewKey:
+    """A key just made: the only time its secret leaves the service in clear."""
+
+    key: Key
+    secret: str = field(repr=False)
 
 
 class Keys:

@@ -348,11 +348,3 @@ class Deletion:
     version_id: str | None = None
     marker: str | None = None
     error: ServiceError | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewKey:
-    """A key just made: the only time its secret leaves the service in clear."""
-
-    key: Key
-    secret: str = field(repr=False)

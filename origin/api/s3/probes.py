@@ -1,7 +1,7 @@
 """What AWS answers about things that are not configured.
 
-The rule of this file: a probe is a read of a setting that this server does not have. Whoever may see the bucket gets
-AWS's answer for a bucket where it was never set; nothing else is ever answered from here.
+The rule of this file: a probe reads, or takes away, a setting that this server does not have. Whoever may see the
+bucket gets AWS's answer for a bucket where it was never set; nothing is ever changed from here.
 https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 """
 
@@ -30,10 +30,15 @@ class Missing:
     message: str
 
 
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The 204 for taking away what was never there."""
+
+
 _NO_CONFIGURATION = Missing("NoSuchConfiguration", "The specified configuration does not exist.")
 _NONE_LISTED: list[xml.Item] = [("IsTruncated", False)]
 
-PROBES: dict[str, Empty | Missing] = {
+PROBES: dict[str, Empty | Missing | Gone] = {
     "GetBucketReplication": Missing(
         "ReplicationConfigurationNotFoundError", "The replication configuration was not found"
     ),
@@ -41,6 +46,11 @@ PROBES: dict[str, Empty | Missing] = {
     "GetBucketIntelligentTieringConfiguration": _NO_CONFIGURATION,
     "GetBucketInventoryConfiguration": _NO_CONFIGURATION,
     "GetBucketMetricsConfiguration": _NO_CONFIGURATION,
+    "DeleteBucketReplication": Gone(),
+    "DeleteBucketAnalyticsConfiguration": _NO_CONFIGURATION,
+    "DeleteBucketIntelligentTieringConfiguration": _NO_CONFIGURATION,
+    "DeleteBucketInventoryConfiguration": _NO_CONFIGURATION,
+    "DeleteBucketMetricsConfiguration": _NO_CONFIGURATION,
     "ListBucketAnalyticsConfigurations": Empty("ListBucketAnalyticsConfigurationResult", _NONE_LISTED),
     "ListBucketIntelligentTieringConfigurations": Empty(
         "ListBucketIntelligentTieringConfigurationsOutput", _NONE_LISTED
@@ -50,9 +60,11 @@ PROBES: dict[str, Empty | Missing] = {
 }
 
 
-async def answer(call: Call, probe: Empty | Missing) -> Answer:
+async def answer(call: Call, probe: Empty | Missing | Gone) -> Answer:
     """Answer one probe. Raises Refusal with the setting's own code; ServiceError as reading the resource does."""
     await call.service.buckets.location(call.caller, call.bucket)
     if isinstance(probe, Missing):
         raise Refusal(probe.code, probe.message, BucketName=call.bucket)
+    if isinstance(probe, Gone):
+        return Answer(204)
     return xml_answer(probe.root, probe.items)

@@ -19,6 +19,7 @@ from tests.origin.api.conftest import PATIENCE, Origin, running
 from tests.origin.api.test_access import refused
 
 QUEUE = "arn:aws:sqs:us-east-1:000000000000:uploads"
+FUNCTION = "arn:aws:lambda:us-east-1:000000000000:function:resize"
 TOPIC = "arn:aws:sns:us-east-1:000000000000:removals"
 SECRET = "a secret of sixteen or more"
 
@@ -87,6 +88,7 @@ def destinations(hook: Hook) -> str:
         [
             {"arn": QUEUE, "url": hook.url, "token": "Bearer of-news", "secret": SECRET},
             {"arn": TOPIC, "url": hook.url.replace("127.0.0.1", "localhost")},
+            {"arn": FUNCTION, "url": hook.url.replace("127.0.0.1", "localhost"), "private": True},
         ]
     )
 
@@ -285,6 +287,17 @@ def test_a_host_name_that_leads_inside_is_not_asked_and_keeps_nobody_else_waitin
     wait_for(lambda: f'"arn":"{TOPIC}"' in log.read_text().replace('": "', '":"'))
     assert "localhost" not in log.read_text()  # a URL may hold a secret
     assert SECRET not in log.read_text()
+
+
+def test_a_host_name_leads_inside_where_the_settings_allow_it(news: tuple[Any, str], hook: Hook) -> None:
+    s3, bucket = news
+    function = {"Id": "f", "LambdaFunctionArn": FUNCTION, "Events": PUT}
+    wish = {"LambdaFunctionConfigurations": [function]}
+    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=wish)
+    assert s3.get_bucket_notification_configuration(Bucket=bucket)["LambdaFunctionConfigurations"] == [function]
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    assert hook.until(1)[0]["s3"]["configurationId"] == "f"
+    assert "x-facet-signature" not in hook.headers[-1]
 
 
 @pytest.mark.parametrize(

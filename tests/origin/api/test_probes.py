@@ -68,6 +68,8 @@ def test_configurations_that_are_never_made_are_missing_and_list_as_none(
 ) -> None:
     get, every = getattr(s3, f"get_bucket_{name}_configuration"), getattr(s3, f"list_bucket_{name}_configurations")
     assert refused(lambda: get(Bucket=bucket, Id="daily")) == "NoSuchConfiguration"
+    delete = getattr(s3, f"delete_bucket_{name}_configuration")
+    assert refused(lambda: delete(Bucket=bucket, Id="daily")) == "NoSuchConfiguration"
     answer = every(Bucket=bucket)
     assert answer["IsTruncated"] is False
     assert listed not in answer
@@ -75,3 +77,4 @@ def test_configurations_that_are_never_made_are_missing_and_list_as_none(
 
 def test_a_bucket_without_replication_says_so(s3: Any, bucket: str) -> None:
     assert refused(lambda: s3.get_bucket_replication(Bucket=bucket)) == "ReplicationConfigurationNotFoundError"
+    assert s3.delete_bucket_replication(Bucket=bucket)["ResponseMetadata"]["HTTPStatusCode"] == 204

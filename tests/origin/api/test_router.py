@@ -204,5 +204,5 @@ def test_every_supported_operation_has_one_handler_and_no_other_has() -> None:
     assert not set(HANDLERS) & set(PROBES)
 
 
-def test_probes_only_ever_read() -> None:
-    assert all(operation(name).method == "GET" for name in PROBES)
+def test_probes_only_ever_read_or_take_away_what_is_not_there() -> None:
+    assert all(operation(name).method in ("GET", "DELETE") for name in PROBES)
