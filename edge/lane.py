@@ -33,6 +33,7 @@ from aiohttp import web
 from conf.schema import Edge
 from edge import reply
 from edge.access import Access
+from edge.cache.s3fifo import Entry
 from edge.connection import KEEPALIVE, SERVER, Connection
 from edge.journey import Journey, hit
 from edge.keeper.answer import Answer
@@ -60,6 +61,8 @@ DECIDING: Final = frozenset(
 """Fields of which the journey makes something that is not prepared."""
 
 _ASKED_ONCE = 16_384  # keys that are remembered until they come again, all forgotten together
+_FIELDS = 2048  # header lines that are remembered, all forgotten together
+_LONGEST_FIELD = 256  # bytes of one
 _WEIGHT = 2048  # bytes that a prepared reply weighs beside its heads, roughly
 
 
@@ -81,19 +84,28 @@ class Lines(NamedTuple):
 class Prepared:
     """A reply to be given again: the lines that stay, and those that move with the second."""
 
-    __slots__ = ("_second", "_standing", "answer", "body", "cache", "epoch", "ground", "heads", "site", "tag", "until")
+    __slots__ = (
+        *("_standing", "answer", "body", "cache", "epoch", "ground", "heads", "hits", "second", "seen", "site"),
+        *("tag", "until"),
+    )
 
-    def __init__(self, site: Site, answer: Answer, until: float, body: bytes, full: Reply, unchanged: Reply) -> None:
+    def __init__(
+        self, site: Site, answer: Answer, until: float, body: Entry[bytes, object], full: Reply, unchanged: Reply
+    ) -> None:
         self.site = site
         self.answer = answer
+        self.hits = 0
+        """Not counted yet."""
+        self.seen = -1
+        """Tiers.changes when it was last found not to be purged: as long as that stays, so does this."""
         self.until = min(answer.asset.edge_expires, until)
         self.epoch = answer.asset.epoch
         self.ground = ground(site, answer.asset)
         self.body = body
-        """The body's key in the memory tier."""
+        """The body in the memory tier, or where it was."""
         self.tag = f'"{answer.etag}"'.encode()
         self._standing = (_standing(full), _standing(unchanged))
-        self._second = -1
+        self.second = -1
         self.heads = (b"", b"")
         """Of the 200 and the 304."""
         self.cache = ""
@@ -104,15 +116,14 @@ class Prepared:
         """Bytes of memory, without the body."""
         return 2 * sum(map(len, self._standing)) + _WEIGHT
 
-    def at(self, now: float) -> None:
+    def at(self, second: int) -> None:
         """Bring the heads up to the second."""
-        if (second := int(now)) != self._second:
-            self._second = second
-            outcome = hit(self.answer, now)
-            moving = _lines(reply.moving(self.answer, outcome, now)) + b"\r\n"
-            full, unchanged = self._standing
-            self.heads = (full + moving, unchanged + moving)
-            self.cache = outcome.header()
+        self.second = second
+        outcome = hit(self.answer, second)
+        moving = _lines(reply.moving(self.answer, outcome, second)) + b"\r\n"
+        full, unchanged = self._standing
+        self.heads = (full + moving, unchanged + moving)
+        self.cache = outcome.header()
 
 
 def _standing(given: Reply) -> bytes:
@@ -142,42 +153,50 @@ class Lane:
         self._journey = journey
         self._tiers = tiers
         self._selecting = (b"accept", *((name.encode() for name in NAMES) if hints else ()))
-        self._deciding = DECIDING | {purge_header.lower().encode()}
+        self._watched = FRAMING | DECIDING | {b"cache-control", purge_header.lower().encode()}
+        self._fields: dict[bytes, tuple[bytes, bytes]] = {}
         self._clock = clock
         self._asked_once: set[int] = set()
 
-    def find(self, key: bytes) -> tuple[Prepared, bytes] | None:
-        """The prepared reply of a key, up to the second, and its body; None where there is none that may be given."""
-        tiers, now = self._tiers, self._clock()
-        prepared = tiers.memory.get(key)
-        if type(prepared) is not Prepared or now >= prepared.until or tiers.purged(prepared.epoch, prepared.ground):
+    def find(self, key: bytes) -> Prepared | None:
+        """The prepared reply of a key, up to the second; None where there is none that may be given."""
+        prepared = self._tiers.memory.get(key)
+        now = self._clock()
+        if type(prepared) is not Prepared or now >= prepared.until or prepared.body.value is None:
             return None
-        body = tiers.memory.get(prepared.body)
-        if type(body) is not bytes:
-            return None
-        prepared.at(now)
-        return prepared, body
+        if prepared.seen != (changes := self._tiers.changes):
+            if self._tiers.purged(prepared.epoch, prepared.ground):
+                return None
+            prepared.seen = changes
+        if prepared.second != (second := int(now)):
+            prepared.at(second)
+        prepared.body.hit()
+        return prepared
 
-    def note(
+    def note(self, prepared: Prepared) -> None:
+        """Count a hit."""
+        if not prepared.hits:
+            self._tiers.count_later(prepared)
+        prepared.hits += 1
+
+    def write(
         self, prepared: Prepared, line: bytes, lines: Lines, peer: object, status: int, sent: int, started: float
     ) -> None:
-        """Count a hit, and write its line."""
-        self._tiers.count(prepared.site, "memory", prepared.answer)
-        if self.access.on:
-            method, target, _ = line.decode().split(" ")
-            self.access.write(
-                peer=str(peer[0] if isinstance(peer, tuple) else peer or ""),
-                forwarded=lines.said(b"x-forwarded-for"),
-                method=method,
-                host=lines.said(b"host"),
-                target=target,
-                status=status,
-                sent=sent,
-                seconds=time.monotonic() - started,
-                site=prepared.site.name,
-                cache=prepared.cache,
-                agent=lines.said(b"user-agent"),
-            )
+        """Write a hit's line."""
+        method, target, _ = line.decode().split(" ")
+        self.access.write(
+            peer=str(peer[0] if isinstance(peer, tuple) else peer or ""),
+            forwarded=lines.said(b"x-forwarded-for"),
+            method=method,
+            host=lines.said(b"host"),
+            target=target,
+            status=status,
+            sent=sent,
+            seconds=time.monotonic() - started,
+            site=prepared.site.name,
+            cache=prepared.cache,
+            agent=lines.said(b"user-agent"),
+        )
 
     def learn(self, key: bytes, request: Request) -> None:
         """Prepare what memory has for a request that was just answered from there; `key` is the lane's name of it.
@@ -200,36 +219,62 @@ class Lane:
             return
         again = replace(request, headers=plain | {"if-none-match": f'"{answer.etag}"'})
         full, unchanged = (self._journey.reply(each, found) for each in (errand, replace(errand, request=again)))
-        if (full.status, unchanged.status) == (200, 304):
+        body = self._tiers.memory.entry(answer.body.key.encode())
+        if body is not None and type(body.value) is bytes and (full.status, unchanged.status) == (200, 304):
             until = self._clock() + LOOKED_AGAIN if answer.final_at else math.inf
-            prepared = Prepared(errand.site, answer, until, answer.body.key.encode(), full, unchanged)
+            prepared = Prepared(errand.site, answer, until, body, full, unchanged)
             self._tiers.memory.put(key, prepared, len(key) + prepared.size)
 
     def read(self, raw: bytes) -> Lines | None:
         """What header lines say; None where they are not plain, or are about the connection."""
-        lines = [line.split(b":", 1) for line in raw[2:-4].split(b"\r\n")]
-        if len(lines) > MOST_LINES or raw.translate(None, _TEXT) != b"\r\n" * (len(lines) + 2):
-            return None  # a byte that is no text, or a line that does not end as a line does
+        if raw[:2] != b"\r\n" or raw[-4:] != b"\r\n\r\n":
+            return None
+        lines = raw[2:-4].split(b"\r\n")
+        if len(lines) > MOST_LINES:
+            return None
+        known = self._fields
         try:
-            given = {name.lower(): value for name, value in lines}
-        except ValueError:  # no colon: also where a head ends and something follows
+            given = dict([known.get(line) or self._field(line) for line in lines])
+        except ValueError:
             return None
-        if len(given) < len(lines) or b"" in given or b"".join(given).translate(None, _TOKEN):
+        if len(given) < len(lines):  # a name twice
             return None
-        if given.pop(b"connection", b"keep-alive").strip(b" \t").lower() != b"keep-alive":
-            return None
-        if not FRAMING.isdisjoint(given):
+        key = None
+        if self._watched.isdisjoint(given) or self._harmless(given):
+            host = given.get(b"host")
+            if host is not None:
+                coding = coding_for(given.get(b"accept-encoding", b"").decode()).encode()
+                key = b"\n".join([b"", host, coding, *[given.get(name, b"") for name in self._selecting]])
+        elif not FRAMING.isdisjoint(given):
             return None
         tag = given.get(b"if-none-match")
-        if tag is not None:  # then If-Modified-Since is nothing (RFC 9110 §13.1.3)
-            given.pop(b"if-modified-since", None)
-        key = None
-        refused = b"no-transform" in given.get(b"cache-control", b"").lower()
-        if b"host" in given and self._deciding.isdisjoint(given) and not refused:
-            coding = coding_for(given.get(b"accept-encoding", b"").decode()).encode()
-            selecting = (given.get(name, b"") for name in self._selecting)
-            key = b"\n".join((b"", given[b"host"], coding, *selecting))
         return Lines(key, None if tag is None else tag.strip(b" \t"), given)
+
+    def _harmless(self, given: dict[bytes, bytes]) -> bool:
+        """Whether fields that can make a difference make none here."""
+        if given.get(b"connection", b"keep-alive").strip(b" \t").lower() == b"keep-alive":
+            given.pop(b"connection", None)
+        if b"no-transform" not in given.get(b"cache-control", b"").lower():
+            given.pop(b"cache-control", None)
+        if b"if-none-match" in given:  # then If-Modified-Since is nothing (RFC 9110 §13.1.3)
+            given.pop(b"if-modified-since", None)
+        return self._watched.isdisjoint(given)
+
+    def _field(self, line: bytes) -> tuple[bytes, bytes]:
+        """Name and value of a header line, remembered: most lines of a client, and many of all, are the same
+        (a head of 12 lines: 5.4 us where none is known, 2.1 us where all but one are).
+
+        Raises ValueError where it is not plain.
+        """
+        name, colon, value = line.partition(b":")
+        if not name or not colon or name.translate(None, _TOKEN) or line.translate(None, _TEXT):
+            raise ValueError
+        if len(self._fields) >= _FIELDS:
+            self._fields.clear()
+        field = name.lower(), value
+        if len(line) <= _LONGEST_FIELD:
+            self._fields[line] = field
+        return field
 
 
 class LaneConnection(Connection):
@@ -258,23 +303,24 @@ class LaneConnection(Connection):
     def _answered(self, data: bytes) -> bool:
         """Whether `data` was a request that is answered now."""
         self.asked = None
-        end = data.find(b"\r\n")
-        lines = self._read(data[end:]) if len(data) <= LONGEST else None
-        line = data[:end]
-        if lines is not None and lines.key is not None and self._idle():
-            key = line + lines.key
-            if self._given(key, line, lines):
+        raw, lines = self._raw_lines, self._lines
+        # A client's lines are mostly those of its last request. What comes before them is one line only if it is found.
+        if lines is not None and lines.key is not None and data.endswith(raw):
+            line = data[: -len(raw)]
+            if self._given(line + lines.key, line, lines):
                 return True
-            self.asked = key
-        if lines is None or not REQUEST_LINE.fullmatch(line):
-            self._plain, self.asked = False, None
-        return False
-
-    def _read(self, raw: bytes) -> Lines | None:
-        """What header lines say. A client's are mostly the same from one request to the next: read once."""
+        end = data.find(b"\r\n")
+        line, raw = data[:end], data[end:]
         if raw != self._raw_lines:
-            self._raw_lines, self._lines = raw, self._lane.read(raw)
-        return self._lines
+            lines = self._lane.read(raw) if len(data) <= LONGEST else None
+            self._raw_lines, self._lines = raw, lines
+            if lines is not None and lines.key is not None and self._given(line + lines.key, line, lines):
+                return True
+        if lines is None or not REQUEST_LINE.fullmatch(line):
+            self._plain = False
+        elif lines.key is not None and self._idle():
+            self.asked = line + lines.key
+        return False
 
     def _idle(self) -> bool:
         """Whether aiohttp waits for a request and nothing is left unsent."""
@@ -286,11 +332,10 @@ class LaneConnection(Connection):
 
     def _given(self, key: bytes, line: bytes, lines: Lines) -> bool:
         """Whether the reply to a request is prepared and, unless a condition needs the journey, given."""
-        started = time.monotonic()
-        found, transport = self._lane.find(key), self.transport
-        if found is None or transport is None:
+        lane, transport = self._lane, self.transport
+        started = time.monotonic() if lane.access.on else 0.0
+        if transport is None or not self._idle() or (prepared := lane.find(key)) is None:
             return False
-        prepared, body = found
         full, unchanged = prepared.heads
         status, sent = 200, 0
         if lines.tag is not None:
@@ -301,10 +346,14 @@ class LaneConnection(Connection):
         elif line.startswith(b"HEAD"):
             transport.write(full)
         else:
+            body = prepared.body.value
+            assert type(body) is bytes, "a body has left the tier since it was found"
             sent = len(body)
             transport.writelines((full, body))
         if self._head_timer is not None:
             self._head_arrived()
         self._next_keepalive_close_time = self._loop.time() + KEEPALIVE
-        self._lane.note(prepared, line, lines, self.peername, status, sent, started)
+        lane.note(prepared)
+        if lane.access.on:
+            lane.write(prepared, line, lines, self.peername, status, sent, started)
         return True

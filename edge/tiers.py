@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 from conf.schema import Settings
 from edge.cache.entry import AssetRecord, BodyRef
@@ -44,6 +44,17 @@ class Provisional(NamedTuple):
 
     answer: Answer
     until: float
+
+
+class Tally(Protocol):
+    """Somebody who counts memory hits of one answer by himself, since a report."""
+
+    hits: int
+
+    @property
+    def site(self) -> Site: ...
+    @property
+    def answer(self) -> Answer: ...
 
 
 class OnDisk:
@@ -82,6 +93,7 @@ class Tiers:
         self._clock = clock
         self._used: dict[str, int] = {}
         self._hits: dict[str, link.Hits] = {}
+        self._tallies: list[Tally] = []
 
     def refresh(self) -> None:
         """Open what a keeper has made anew."""
@@ -90,6 +102,7 @@ class Tiers:
             if self._epochs is not None:
                 self._epochs.close()
             self._epochs = Epochs.read(self._epochs_file)
+            self.memory.clear()
 
     def usable(self, site: Site, asset: AssetRecord, demand: Demand = NONE) -> bool:
         """Whether a stored asset may be used without asking anybody: fresh enough, not purged, its site not unsure."""
@@ -99,6 +112,11 @@ class Tiers:
         """Whether what was stored in `epoch` may have changed since."""
         epochs, (slots, at_bucket) = self._epochs, at
         return epochs is None or (at_bucket and not epochs.settled) or epochs.at(slots) != epoch
+
+    @property
+    def changes(self) -> int:
+        """A number that differs whenever something may have been purged since, or be purged no more."""
+        return -1 if self._epochs is None else self._epochs.changes
 
     def recall(self, asset: bytes, wish: Wish) -> Remembered | None:
         """What memory has for a wish, usable or not."""
@@ -146,27 +164,35 @@ class Tiers:
 
     # What the keeper is told.
 
-    def count(self, site: Site, tier: Literal["memory", "disk"], answer: Answer) -> None:
-        """Note a hit."""
+    def count(self, site: Site, tier: Literal["memory", "disk"], answer: Answer, times: int = 1) -> None:
+        """Note hits."""
         hits = self._hits.get(site.name)
         if hits is None:
             hits = self._hits[site.name] = link.Hits()
         if tier == "memory":
-            hits.memory += 1
+            hits.memory += times
         else:
-            hits.disk += 1
+            hits.disk += times
         body, source = answer.body, answer.asset.source
         if body is not None:
-            self._use(body.key)
-            hits.spared += answer.spared
+            self._use(body.key, times)
+            hits.spared += times * answer.spared
             if body is not source and source is not None:
-                hits.saved += max(0, source.length - body.length)
+                hits.saved += times * max(0, source.length - body.length)
 
-    def _use(self, key: str) -> None:
-        self._used[key] = self._used.get(key, 0) + 1
+    def count_later(self, tally: Tally) -> None:
+        """Have a tally's hits counted with the next report."""
+        self._tallies.append(tally)
+
+    def _use(self, key: str, times: int = 1) -> None:
+        self._used[key] = self._used.get(key, 0) + times
 
     def report(self) -> link.Report | None:
         """What was noted since the last report."""
+        tallies, self._tallies = self._tallies, []
+        for tally in tallies:
+            times, tally.hits = tally.hits, 0
+            self.count(tally.site, "memory", tally.answer, times)
         if not self._hits:
             return None
         report = link.Report(self._used, self._hits)

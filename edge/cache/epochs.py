@@ -113,6 +113,7 @@ class Epochs:
             _create(path, base)
         epochs = cls(path, os.open(path, os.O_RDWR | os.O_CLOEXEC), True, force)
         epochs._words[_SETTLED] = 0
+        epochs._changed()
         return epochs
 
     @classmethod
@@ -141,7 +142,7 @@ class Epochs:
     def settle(self) -> None:
         """The feed has been read to its end."""
         self._words[_SETTLED] = 1
-        self._words[_CHANGES] = (self._words[_CHANGES] + 1) & _MASK
+        self._changed()
 
     @property
     def changes(self) -> int:
@@ -190,6 +191,9 @@ class Epochs:
 
     def _bump(self, slot: int, soft: bool) -> None:
         self._words[slot] = (self._words[slot] + (1 if soft else HARD)) & _MASK
+        self._changed()
+
+    def _changed(self) -> None:
         self._words[_CHANGES] = (self._words[_CHANGES] + 1) & _MASK
 
     def sync(self) -> None:

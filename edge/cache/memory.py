@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Generic, TypeVar
 
-from edge.cache.s3fifo import S3Fifo
+from edge.cache.s3fifo import Entry, S3Fifo
 
 Value = TypeVar("Value")
 
@@ -21,7 +21,7 @@ class MemoryTier(Generic[Value]):
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._entries: S3Fifo[bytes, Value] = S3Fifo(limit)
+        self._entries: S3Fifo[bytes, Value | None] = S3Fifo(limit)
 
     def get(self, key: bytes) -> Value | None:
         """The value, or None. A hit is one integer write."""
@@ -31,25 +31,30 @@ class MemoryTier(Generic[Value]):
         entry.hit()
         return entry.value
 
+    def entry(self, key: bytes) -> Entry[bytes, Value | None] | None:
+        """What holds the value: its `value` is None from the moment that it leaves the tier."""
+        return self._entries.get(key)
+
     def put(self, key: bytes, value: Value, size: int) -> bool:
         """Keep `value`, in place of what was under `key`. False where it is larger than the whole tier."""
         entries = self._entries
         proven = entries.proven(key)
-        entries.remove(key)
+        self.discard(key)
         if size > self._limit:
             return False
         while entries.bytes + size > self._limit:
-            entries.evict()
+            _gone(entries.evict())
         entries.add(key, size, value, proven=proven)
         return True
 
     def discard(self, key: bytes) -> None:
         """Forget what is under `key`, if anything."""
-        self._entries.remove(key)
+        _gone(self._entries.remove(key))
 
     def clear(self) -> None:
         """Forget everything."""
-        self._entries = S3Fifo(self._limit)
+        for key in list(self._entries):
+            self.discard(key)
 
     @property
     def used(self) -> int:
@@ -58,3 +63,9 @@ class MemoryTier(Generic[Value]):
 
     def __len__(self) -> int:
         return len(self._entries)
+
+
+def _gone(entry: Entry[bytes, Value | None] | None) -> None:
+    """Let go of a value, whoever may still hold its entry."""
+    if entry is not None:
+        entry.value = None

@@ -72,7 +72,7 @@ def test_what_is_older_than_its_lifetime_is_not_given_by_the_lane(fleeting: Twin
 def test_what_the_memory_tier_lets_go_is_gone_for_the_lane(pair: Twins) -> None:
     memory = pair.with_lane.tiers.memory
     prepared = next(entry for key in list(memory._entries) if isinstance(entry := memory.get(key), Prepared))
-    assert isinstance(memory.get(prepared.body), bytes)
+    assert isinstance(prepared.body.value, bytes)
     used = memory.used
     pair.loop.call_soon_threadsafe(memory.clear)
     until(lambda: memory.used < used, "never cleared")
@@ -87,7 +87,8 @@ def test_hits_of_the_lane_are_counted_and_logged(pair: Twins, capfd: pytest.Capt
     tiers.report()
     answer, lane = by_lane(pair, PICTURE)
     assert lane
-    until(lambda: (hits := tiers._hits.get("default")) is not None and hits.memory == 1, "the hit was never counted")
+    counted = "the hit was never counted"
+    until(lambda: (told := tiers.report()) is not None and told.hits["default"].memory == 1, counted)
     line = ""
 
     def logged() -> bool:
@@ -111,6 +112,7 @@ def test_a_client_that_does_not_read_holds_one_reply(pair: Twins) -> None:
     with socket.socket() as slow:
         slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         slow.connect(("127.0.0.1", pair.with_lane.port))
+        until(lambda: pair.with_lane.server.connections, "never accepted")
         slow.setblocking(False)
         for _ in range(200):
             try:

@@ -42,7 +42,7 @@ class Counting(Lane):
 
     answered = 0
 
-    def find(self, key: bytes) -> tuple[Prepared, bytes] | None:
+    def find(self, key: bytes) -> Prepared | None:
         found = super().find(key)
         self.answered += found is not None
         return found
