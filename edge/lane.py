@@ -20,13 +20,10 @@ from __future__ import annotations
 
 import asyncio
 import math
-import re
-import string
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from http import HTTPStatus
-from typing import Final, NamedTuple
 
 from aiohttp import web
 
@@ -35,50 +32,16 @@ from edge import reply
 from edge.access import Access
 from edge.cache.s3fifo import Entry
 from edge.connection import KEEPALIVE, SERVER, Connection
+from edge.heads import DECIDING, LONGEST, REQUEST_LINE, Heads, Lines
 from edge.journey import Journey, hit
 from edge.keeper.answer import Answer
 from edge.message import Reply, Request
-from edge.policy.codings import coding_for
 from edge.policy.hints import NAMES
 from edge.policy.sites import Site
 from edge.tiers import LOOKED_AGAIN, Tiers, ground
 
-LONGEST: Final = 4096  # bytes of a head that is read here; browsers send 400 to 1,000
-MOST_LINES: Final = 64
-REQUEST_LINE: Final = re.compile(rb"(?:GET|HEAD) /[!-~]* HTTP/1\.1")
-_TOKEN: Final = b"!#$%&'*+-.^_`|~" + (string.digits + string.ascii_letters).encode()  # RFC 9110 §5.6.2
-_TEXT: Final = b"\t" + bytes(range(0x20, 0x7F))
-
-FRAMING: Final = frozenset(
-    b"connection content-encoding content-length expect http2-settings keep-alive proxy-connection te trailer"
-    b" sec-websocket-key sec-websocket-key1 sec-websocket-key2 transfer-encoding upgrade".split()
-)
-"""Fields that can change where a message ends or what its connection is; `Connection: keep-alive` does not."""
-
-DECIDING: Final = frozenset(
-    b"authorization cdn-loop if-match if-modified-since if-range if-unmodified-since range via".split()
-)
-"""Fields of which the journey makes something that is not prepared."""
-
 _ASKED_ONCE = 16_384  # keys that are remembered until they come again, all forgotten together
-_FIELDS = 2048  # header lines that are remembered, all forgotten together
-_LONGEST_FIELD = 256  # bytes of one
 _WEIGHT = 2048  # bytes that a prepared reply weighs beside its heads, roughly
-
-
-class Lines(NamedTuple):
-    """What the header lines of a head say, as far as the lane is concerned."""
-
-    key: bytes | None
-    """Host, Accept and the coding of texts: with the request line, all that selects a prepared reply. None: nothing
-    prepared will do."""
-    tag: bytes | None
-    """If-None-Match."""
-    given: dict[bytes, bytes]
-
-    def said(self, name: bytes) -> str:
-        """A field's value; empty where there is none."""
-        return self.given.get(name, b"").strip(b" \t").decode()
 
 
 class Prepared:
@@ -153,8 +116,7 @@ class Lane:
         self._journey = journey
         self._tiers = tiers
         self._selecting = (b"accept", *((name.encode() for name in NAMES) if hints else ()))
-        self._watched = FRAMING | DECIDING | {b"cache-control", purge_header.lower().encode()}
-        self._fields: dict[bytes, tuple[bytes, bytes]] = {}
+        self.heads = Heads(self._selecting, DECIDING | {purge_header.lower().encode()})
         self._clock = clock
         self._asked_once: set[int] = set()
 
@@ -225,57 +187,6 @@ class Lane:
             prepared = Prepared(errand.site, answer, until, body, full, unchanged)
             self._tiers.memory.put(key, prepared, len(key) + prepared.size)
 
-    def read(self, raw: bytes) -> Lines | None:
-        """What header lines say; None where they are not plain, or are about the connection."""
-        if raw[:2] != b"\r\n" or raw[-4:] != b"\r\n\r\n":
-            return None
-        lines = raw[2:-4].split(b"\r\n")
-        if len(lines) > MOST_LINES:
-            return None
-        known = self._fields
-        try:
-            given = dict([known.get(line) or self._field(line) for line in lines])
-        except ValueError:
-            return None
-        if len(given) < len(lines):  # a name twice
-            return None
-        key = None
-        if self._watched.isdisjoint(given) or self._harmless(given):
-            host = given.get(b"host")
-            if host is not None:
-                coding = coding_for(given.get(b"accept-encoding", b"").decode()).encode()
-                key = b"\n".join([b"", host, coding, *[given.get(name, b"") for name in self._selecting]])
-        elif not FRAMING.isdisjoint(given):
-            return None
-        tag = given.get(b"if-none-match")
-        return Lines(key, None if tag is None else tag.strip(b" \t"), given)
-
-    def _harmless(self, given: dict[bytes, bytes]) -> bool:
-        """Whether fields that can make a difference make none here."""
-        if given.get(b"connection", b"keep-alive").strip(b" \t").lower() == b"keep-alive":
-            given.pop(b"connection", None)
-        if b"no-transform" not in given.get(b"cache-control", b"").lower():
-            given.pop(b"cache-control", None)
-        if b"if-none-match" in given:  # then If-Modified-Since is nothing (RFC 9110 §13.1.3)
-            given.pop(b"if-modified-since", None)
-        return self._watched.isdisjoint(given)
-
-    def _field(self, line: bytes) -> tuple[bytes, bytes]:
-        """Name and value of a header line, remembered: most lines of a client, and many of all, are the same
-        (a head of 12 lines: 5.4 us where none is known, 2.1 us where all but one are).
-
-        Raises ValueError where it is not plain.
-        """
-        name, colon, value = line.partition(b":")
-        if not name or not colon or name.translate(None, _TOKEN) or line.translate(None, _TEXT):
-            raise ValueError
-        if len(self._fields) >= _FIELDS:
-            self._fields.clear()
-        field = name.lower(), value
-        if len(line) <= _LONGEST_FIELD:
-            self._fields[line] = field
-        return field
-
 
 class LaneConnection(Connection):
     """A connection with the lane beside it."""
@@ -312,7 +223,7 @@ class LaneConnection(Connection):
         end = data.find(b"\r\n")
         line, raw = data[:end], data[end:]
         if raw != self._raw_lines:
-            lines = self._lane.read(raw) if len(data) <= LONGEST else None
+            lines = self._lane.heads.read(raw) if len(data) <= LONGEST else None
             self._raw_lines, self._lines = raw, lines
             if lines is not None and lines.key is not None and self._given(line + lines.key, line, lines):
                 return True
