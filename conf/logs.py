@@ -10,13 +10,14 @@ import sys
 import time
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import unquote
 
 import orjson
 import structlog
 
 from conf.schema import Log
 
-_SECRET_WORDS = ("secret", "authorization", "password", "signature", "credential", "token", "cookie")
+_SECRET_WORDS = ("secret", "authorization", "password", "signature", "credential", "token", "cookie", "customer-key")
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
@@ -122,5 +123,6 @@ def safe_target(target: str) -> str:
     kept = []
     for pair in query.split("&"):
         name, equals, _ = pair.partition("=")
-        kept.append(f"{name}=-" if equals and any(word in name.lower() for word in _SECRET_WORDS) else pair)
+        plain = unquote(name).lower()
+        kept.append(f"{name}=-" if equals and any(word in plain for word in _SECRET_WORDS) else pair)
     return f"{path}?{'&'.join(kept)}"

@@ -31,3 +31,11 @@ def test_lines_held_back_come_in_order(capsys: pytest.CaptureFixture[str]) -> No
 def test_signatures_in_a_query_are_left_out() -> None:
     kept = safe_target("/b/k?X-Amz-Signature=abc&X-Amz-Credential=me&w=3&AWSAccessKeyId=k&Signature=s&flag")
     assert kept == "/b/k?X-Amz-Signature=-&X-Amz-Credential=-&w=3&AWSAccessKeyId=k&Signature=-&flag"
+
+
+@pytest.mark.parametrize(
+    "name", ["x-amz-server-side-encryption-customer-key", "X-Amz-Signature", "x%2Damz%2Dsignature"]
+)
+def test_no_spelling_of_a_secret_in_a_query_is_kept(name: str) -> None:
+    assert safe_target(f"/b/k?{name}=c2VjcmV0&x-id=GetObject") == f"/b/k?{name}=-&x-id=GetObject"
+    assert safe_target(f"/b/k?{name.upper()}=c2VjcmV0") == f"/b/k?{name.upper()}=-"
