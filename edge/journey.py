@@ -297,7 +297,8 @@ class Journey:
                         *(0, site.name, errand.path, wish.variant, wish.accept, wait, errand.passed),
                         fixed=errand.fixed,
                         client=errand.request.client,
-                    )
+                    ),
+                    errand.request.interim,
                 )
             except (KeeperAway, WaitedTooLong):
                 raise NoAnswer(reply.refusal(site, Detail.KEEPER_AWAY, retry_after=RETRY_AFTER)) from None

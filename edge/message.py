@@ -5,11 +5,14 @@ The rule of this file: plain data and no decisions. The path is the one of the r
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from edge.policy.reasons import CacheStatus
+
+Hear: TypeAlias = Callable[[int, tuple[tuple[str, str], ...]], None]
+"""Takes the status and the header lines of an interim answer (RFC 9110 §15.2)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,8 @@ class Request:
     body: RequestBody
     client: str = ""
     """Whose request it is, as limits count: an IPv4 address or an IPv6 /64; empty for nobody's."""
+    interim: Hear | None = None
+    """Sends an interim answer at once; None where the client gets none."""
 
 
 class TooLong(Exception):

@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 import structlog
@@ -27,7 +28,8 @@ from edge.journey import RETRY_AFTER, Journey
 from edge.keeper.client import KeeperClient
 from edge.keeper.stopping import cancelled, stop_signal
 from edge.lane import Lane, LaneConnection
-from edge.message import BodyBroken, Reply, Request, TooLong
+from edge.message import BodyBroken, Hear, Reply, Request, TooLong
+from edge.policy.hygiene import NO_INTERIM
 from edge.policy.reasons import Detail
 from edge.policy.sites import Sites
 from edge.tiers import Tiers
@@ -185,7 +187,24 @@ def _request(raw: web.BaseRequest, max_url: int, client: str) -> Request:
             raise Malformed(400, "the request target's host is not one")
         target = f"{parts.path or '/'}?{parts.query}" if parts.scheme else "/"
     path, _, query = target.partition("#")[0].partition("?")
-    return Request(raw.method, host, path, query, combine(raw.headers.items()), _Content(raw), client)
+    return Request(raw.method, host, path, query, combine(raw.headers.items()), _Content(raw), client, _interim(raw))
+
+
+def _interim(raw: web.BaseRequest) -> Hear | None:
+    """How to send interim answers; HTTP/1.0 has none (RFC 9110 §15.2), and a proxy in front may want none."""
+    if raw.version < (1, 1) or NO_INTERIM in raw.headers:
+        return None
+
+    def send(status: int, lines: tuple[tuple[str, str], ...]) -> None:
+        if raw.transport is not None and not raw.transport.is_closing():
+            head = f"HTTP/1.1 {status} {_PHRASES.get(status, 'Interim')}\r\n"
+            fields = "".join(f"{name}: {value}\r\n" for name, value in lines)
+            raw.transport.write(f"{head}{fields}\r\n".encode("utf-8", "surrogateescape"))
+
+    return send
+
+
+_PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 
 async def _send(raw: web.BaseRequest, response: web.StreamResponse, given: Reply) -> int:

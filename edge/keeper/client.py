@@ -20,7 +20,7 @@ from edge.cache.entry import BodyRef
 from edge.cache.files import Damaged, GrowingReader
 from edge.keeper import link
 from edge.keeper.flights import within
-from edge.message import BodyBroken
+from edge.message import BodyBroken, Hear
 
 KEEPER_WAIT = 10.0  # seconds a request waits for a keeper that is away
 _ASKINGS = 3  # how often a request is asked at most: one that kills keepers must not go on doing so
@@ -53,6 +53,7 @@ class Exchange:
         loop = asyncio.get_running_loop()
         self.opened: asyncio.Future[Opening] = loop.create_future()
         self.opened.add_done_callback(lambda future: future.cancelled() or future.exception())
+        self.interim: Hear | None = None
         self._moved = asyncio.Event()
         self._blocks: list[bytes] = []
         self._length = 0
@@ -65,6 +66,9 @@ class Exchange:
         match message:
             case link.Head() | link.Opened():
                 self.opened.set_result(message)
+            case link.Interim():
+                if self.interim is not None:
+                    self.interim(message.status, message.lines)
             case link.Progress():
                 self._length = message.length
             case link.Data():
@@ -249,15 +253,17 @@ class KeeperClient:
         """Wait until there is a keeper."""
         await self._connected.wait()
 
-    async def fill(self, wanted: link.Fill) -> tuple[link.Head, Exchange]:
+    async def fill(self, wanted: link.Fill, interim: Hear | None = None) -> tuple[link.Head, Exchange]:
         """The keeper's answer and the exchange that its body comes on: close it. The number is given here.
+
+        `interim` is told of interim answers.
 
         Raises FillFailed, KeeperAway, WaitedTooLong.
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + wanted.wait
         exchange, opened = await self._ask(
-            lambda number: msgspec.structs.replace(wanted, id=number, wait=deadline - loop.time()), deadline
+            lambda number: msgspec.structs.replace(wanted, id=number, wait=deadline - loop.time()), deadline, interim
         )
         assert isinstance(opened, link.Head), "a fill begins with its head"
         return opened, exchange
@@ -288,11 +294,14 @@ class KeeperClient:
         if self._connection is not None:
             self._connection.send(report)
 
-    async def _ask(self, question: Callable[[int], link.Request], deadline: float) -> tuple[Exchange, Opening]:
+    async def _ask(
+        self, question: Callable[[int], link.Request], deadline: float, interim: Hear | None = None
+    ) -> tuple[Exchange, Opening]:
         """Ask, and ask again if the keeper dies before it has begun to answer and is back in time."""
         for _ in range(_ASKINGS):
             connection = await self._reach(deadline)
             exchange = connection.begin(question)
+            exchange.interim = interim
             try:
                 return exchange, await within(exchange.opened, deadline)
             except link.LinkBroken:

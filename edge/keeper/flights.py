@@ -67,6 +67,8 @@ class StreamFlight(Flight[Landing], Generic[Head, Landing]):
         self._head: asyncio.Future[Head | None] = asyncio.get_running_loop().create_future()
         self._moved: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.length = 0
+        self.hear: Callable[[int, tuple[tuple[str, str], ...]], None] | None = None
+        """Who is told of interim answers: whoever began the flight."""
 
     def take_off(self, work: Coroutine[Any, Any, Landing]) -> asyncio.Task[Landing]:
         """Start the work; once it is over, whoever still watches is told."""

@@ -7,6 +7,7 @@ One exchange, named by a number that the server process picks:
 
     server process                          keeper
     Fill(id, …) | Slice(id, …)         →
+                                       ←    Interim(id, …) …               what the upstream says before its answer
                                        ←    Head(id, answer, location)     what it is and where its body lies
                                        ←    Opened(id, growing)            the same for a slice; or Done at once
                                        ←    Progress(id, length) …         a growing file has this many bytes now
@@ -201,7 +202,17 @@ class Failed(msgspec.Struct, frozen=True, tag="failed"):
 
 
 Request: TypeAlias = Fill | Slice | Purge | Credit | Leave | Report
-Response: TypeAlias = Head | Opened | Progress | Data | Done | Failed
+
+
+class Interim(msgspec.Struct, frozen=True, tag="interim"):
+    """The upstream has sent an interim answer, before the head."""
+
+    id: int
+    status: int
+    lines: tuple[tuple[str, str], ...]
+
+
+Response: TypeAlias = Interim | Head | Opened | Progress | Data | Done | Failed
 
 _encoder = msgspec.msgpack.Encoder()
 request_decoder: msgspec.msgpack.Decoder[Request] = msgspec.msgpack.Decoder(Request)

@@ -19,14 +19,14 @@ from edge.cache.subjects import asset_key
 from edge.keeper import link
 from edge.keeper.fill import Assets
 from edge.keeper.flights import Flights, StreamFlight
-from edge.keeper.landing import Aim, Landed, SourceFlight
+from edge.keeper.landing import Aim, Landed, Lines, SourceFlight
 from edge.keeper.partial import Completed, Partials
 from edge.keeper.purge import Purger
 from edge.keeper.selection import stored_key
 from edge.keeper.upstreams import Upstreams
 from edge.policy.demand import demand
 from edge.policy.freshness import explicit_freshness
-from edge.policy.hygiene import passed_request
+from edge.policy.hygiene import passed_lines, passed_request
 from edge.policy.invalidation import invalidated_groups, invalidates, same_resource, targets
 from edge.policy.partial import asks_for_all, held, joined
 from edge.policy.reasons import Detail, Forward
@@ -36,6 +36,7 @@ from edge.policy.storing import not_storable
 from edge.policy.validation import CONDITIONAL, Verdict, head_verdict
 from edge.policy.vary import selecting_fields, selection
 from edge.upstream.http import UpstreamAnswer, UpstreamFailed
+from edge.upstream.interim import hearing
 from wire.fields import combine
 
 
@@ -111,6 +112,14 @@ class Passing:
         return flight
 
     async def _fly(self, flight: SourceFlight, passage: Passage) -> Landed:
+        def interim(status: int, lines: Lines) -> None:
+            if flight.hear is not None and not flight.announced:
+                flight.hear(status, passed_lines(lines))
+
+        with hearing(interim):
+            return await self._answered(flight, passage)
+
+    async def _answered(self, flight: SourceFlight, passage: Passage) -> Landed:
         old = self._assets.stored(passage.aim.key) if passage.passed.method in ("GET", "HEAD") else None
         validators = self._assets.conditions(passage.site, old) if passage.reads else {}
         if old is None and passage.reads and asks_for_all(passage.passed.headers):

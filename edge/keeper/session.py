@@ -161,6 +161,10 @@ class Exchange:
         """Where a slice grows."""
         self._session.send(link.Opened(self._number, growing))
 
+    def interim(self, status: int, lines: Lines) -> None:
+        """An interim answer of the upstream."""
+        self._session.send(link.Interim(self._number, status, lines))
+
     def progress(self, length: int) -> None:
         """The growing file is this long."""
         self._session.send(link.Progress(self._number, length))

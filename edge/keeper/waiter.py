@@ -66,6 +66,7 @@ class Back(Protocol):
     """The way back to the client (edge.keeper.session.Exchange)."""
 
     def head(self, answer: Answer, status: CacheStatus, location: link.Location, once: Lines = ()) -> None: ...
+    def interim(self, status: int, lines: Lines) -> None: ...
     def progress(self, length: int) -> None: ...
     def done(self, stored: BodyRef | None = None) -> None: ...
     async def relay(self, answer: UpstreamAnswer) -> None: ...
@@ -176,6 +177,8 @@ class Waiter:
     async def _watch(self, flight: SourceFlight, joined: bool) -> AssetRecord | None:
         """The asset that a flight lands with; None where the client has been given its body on the way."""
         self._status = replace(self._status, collapsed=joined)
+        if not joined and self._site.behaviour.relays_interim:
+            flight.hear = self._back.interim  # before the flight has done its first step
         head = await flight.head(self._deadline)
         if isinstance(head, Opening) and not joined:
             self._once = head.once

@@ -101,6 +101,13 @@ def end_to_end(headers: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in headers.items() if name not in ending}
 
 
+def passed_lines(lines: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """The lines of an interim answer that a client gets (RFC 9110 §15.2)."""
+    lines = tuple(lines)
+    passed = end_to_end(combine(lines)).keys() - {"content-length"}
+    return tuple(line for line in lines if line[0].lower() in passed)
+
+
 def once_headers(site: Site, lines: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     """The lines of an upstream's answer that only the client gets whose request it was."""
     if not site.behaviour.transparent:
@@ -111,8 +118,11 @@ def once_headers(site: Site, lines: Iterable[tuple[str, str]]) -> tuple[tuple[st
     return tuple((str(name), value) for name, value in lines if name.lower() in ours)
 
 
+NO_INTERIM: Final = "x-facet-interim"
+"""A proxy in front that takes an interim answer for the final one says so here, with any value."""
+
 # What of a client's request we say ourselves: to whom it goes, its framing, and that it has been here.
-_SAID_ANEW: Final = frozenset({"host", "content-length", "expect", "cdn-loop", "via", "x-forwarded-proto"})
+_SAID_ANEW: Final = frozenset({"host", "content-length", "expect", "cdn-loop", "via", "x-forwarded-proto", NO_INTERIM})
 _VIA: Final = "1.1 facet"
 
 

@@ -49,6 +49,8 @@ class Behaviour:
     client can neither pass by the cache nor empty it."""
     codes_texts: bool
     """Texts are offered in content codings, each a representation of its own, and vary by Accept-Encoding."""
+    relays_interim: bool
+    """Interim answers of the upstream (102, 103) reach the client whose request it was (RFC 9110 §15.2)."""
     heuristics: bool
     """Lifetimes are the upstream's or a guess from Last-Modified (RFC 9111 §4.2.2), not the site's settings."""
 
@@ -63,6 +65,7 @@ BEHAVIOURS: Mapping[SiteKind, Behaviour] = MappingProxyType(
             hides_errors=True,
             transparent=False,
             codes_texts=False,
+            relays_interim=False,
             heuristics=False,
         ),
         SiteKind.ASSETS: Behaviour(
@@ -73,6 +76,7 @@ BEHAVIOURS: Mapping[SiteKind, Behaviour] = MappingProxyType(
             hides_errors=False,
             transparent=False,
             codes_texts=True,
+            relays_interim=False,
             heuristics=False,
         ),
         SiteKind.WEBSITE: Behaviour(
@@ -83,6 +87,7 @@ BEHAVIOURS: Mapping[SiteKind, Behaviour] = MappingProxyType(
             hides_errors=True,
             transparent=False,
             codes_texts=False,
+            relays_interim=False,
             heuristics=False,
         ),
         SiteKind.PASS_THROUGH: Behaviour(
@@ -93,6 +98,7 @@ BEHAVIOURS: Mapping[SiteKind, Behaviour] = MappingProxyType(
             hides_errors=False,
             transparent=True,
             codes_texts=False,
+            relays_interim=True,
             heuristics=True,
         ),
     }

@@ -20,6 +20,7 @@ from yarl import URL
 
 from conf.schema import Edge
 from edge.policy.reasons import DETAILS, Detail
+from edge.upstream.interim import HearingConnector
 
 log = structlog.get_logger()
 
@@ -99,7 +100,7 @@ class HttpClient:
     def __init__(self, edge: Edge, *, connections: int = 64) -> None:
         self._edge = edge
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
+            connector=HearingConnector(
                 limit=0, limit_per_host=connections, resolver=GuardedResolver(), ttl_dns_cache=30
             ),
             cookie_jar=aiohttp.DummyCookieJar(),

@@ -22,6 +22,8 @@ class Line:
     drop: bool = False
     gate: threading.Event | None = None
     """Waited for before the answer begins."""
+    interim: tuple[tuple[int, tuple[tuple[str, str], ...]], ...] = ()
+    """Interim answers that come before."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,11 @@ def _handler(upstream: Upstream) -> type[BaseHTTPRequestHandler]:
             upstream.heard[self.path].append(Heard(self.command, headers, body))
             script = upstream.lines[self.path]
             given = script.popleft() if len(script) > 1 else script[0]
+            for status, lines in given.interim:
+                self.send_response_only(status)
+                for name, value in lines:
+                    self.send_header(name, value)
+                self.end_headers()
             if given.gate is not None:
                 given.gate.wait(30)
             if given.drop:
