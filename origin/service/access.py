@@ -103,6 +103,9 @@ def authorise(tables: Tables, caller: Caller, operation: Operation, bucket: str,
         raise denied()
     if operation.name not in OF_THE_VERSION and not decide(caller, operation, row, key).allowed:
         raise denied()
+    if operation.name in _MENDING and (caller.owner is None or caller.owner.id != row.owner.id):
+        # https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketPolicy.html: policies are their owner's alone
+        raise ServiceError("MethodNotAllowed", "The specified method is not allowed against this resource.")
     return row
 
 

@@ -66,6 +66,11 @@ class Operation:
         return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", self.name).lower()
 
     @property
+    def configures(self) -> bool:
+        """True where it puts a setting of a bucket, as a document."""
+        return self.level is Level.BUCKET and self.method == "PUT" and bool(self.subresource)
+
+    @property
     def writes(self) -> bool:
         """True where the operation changes something."""
         return self.permission is not Permission.READ

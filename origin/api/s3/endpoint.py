@@ -209,6 +209,8 @@ class Endpoint:
         )
         handler = HANDLERS.get(found.operation.name)
         if handler is not None:
+            if found.operation.configures:  # who may not is told so, and not what is wrong with the body
+                await self._service.access.authorise(identity.caller, found.operation, found.bucket)
             return await handler(call)
         probe = probes.PROBES.get(found.operation.name)
         if probe is not None:

@@ -53,7 +53,6 @@ async def put_policy(call: Call) -> Answer:
         document = body.decode()
         policy = read_bucket_policy(document, call.bucket)
     except (Malformed, UnicodeDecodeError) as error:
-        await _read(call, Setting.POLICY)  # who may not set a policy learns nothing about it
         message = str(error) if isinstance(error, Malformed) else "Policies must be UTF-8"
         raise Refusal("MalformedPolicy", message) from error
 

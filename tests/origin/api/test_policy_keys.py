@@ -115,6 +115,22 @@ def test_attributes_need_the_right_to_read_the_object(s3: Any, bob: Any, bucket:
     assert ask() is None
 
 
+def test_a_bucket_policy_is_its_owners_alone_whatever_it_says(s3: Any, bob: Any, bucket: str) -> None:
+    set_policy(s3, bucket, statement(Action=["s3:GetBucketPolicy", "s3:PutBucketPolicy"], Resource="arn:aws:s3:::b"))
+    assert refused(lambda: bob.get_bucket_policy(Bucket=bucket)) == "MethodNotAllowed"
+    assert refused(lambda: bob.put_bucket_policy(Bucket=bucket, Policy="{}")) == "MethodNotAllowed"
+    s3.delete_bucket_policy(Bucket=bucket)
+    assert refused(lambda: bob.get_bucket_policy(Bucket=bucket)) == "AccessDenied"
+
+
+@pytest.mark.parametrize(
+    "setting", ["cors", "lifecycle", "website", "tagging", "notification", "policy", "publicAccessBlock", "versioning"]
+)
+def test_who_may_not_set_is_not_told_what_is_wrong_with_the_document(origin: Origin, bucket: str, setting: str) -> None:
+    assert origin.ask("PUT", f"/{bucket}?{setting}", body=b"junk", signed=False).code == "AccessDenied"
+    assert origin.ask("PUT", f"/nobody-has-this?{setting}", body=b"junk").code == "NoSuchBucket"
+
+
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
