@@ -26,7 +26,7 @@ SETTINGS_JSON = "FACET_SETTINGS_JSON"  # how a supervisor hands its resolved set
 CONFIG = "FACET_CONFIG"  # the TOML file, where no --config is given
 PAGE = "docs/configuration.md"
 TABLES = frozenset({"sites", "accounts", "destinations"})  # lists of tables
-_PROCESS_VARIABLES = frozenset({SETTINGS_JSON, CONFIG, "FACET_READY_FD", "FACET_REQUIRE_PROGRAMS"})
+_PROCESS_VARIABLES = frozenset({SETTINGS_JSON, CONFIG, "FACET_READY_FD", "FACET_RELOAD_FD", "FACET_REQUIRE_PROGRAMS"})
 
 
 def load(

@@ -41,6 +41,13 @@ def keep(config: Path | None) -> None:
     uvloop.run(run(settings))
 
 
+@edge.command(short_help="Check settings.")
+@click.option("--config", type=click.Path(path_type=Path), help="A TOML file with settings.")
+def check(config: Path | None) -> None:
+    """Say what is wrong with the settings of the edge, if anything is, and exit with 2 then."""
+    Sites(load(config))
+
+
 @edge.command(short_help="Run one server process.")
 @click.option("--config", type=click.Path(path_type=Path), help="A TOML file with settings.")
 @click.option("--index", type=click.IntRange(0), default=0, help="Its number, for logs [0].")

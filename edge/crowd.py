@@ -13,13 +13,13 @@ class Crowd:
     """Counts by client, bounded for each."""
 
     def __init__(self, most: int) -> None:
-        self._most = most
+        self.most = most
         self._of: dict[str, int] = {}
 
     def enter(self, client: str) -> bool:
         """One more of a client's; whether it may be. `leave` follows in any case."""
         count = self._of[client] = self._of.get(client, 0) + 1
-        return count <= self._most
+        return count <= self.most
 
     def leave(self, client: str) -> None:
         """One less."""

@@ -90,11 +90,15 @@ class Journey:
         keeper: KeeperClient,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._settings = settings
-        self._sites = sites
         self._tiers = tiers
         self._keeper = keeper
         self._clock = clock
+        self.take_over(settings, sites)
+
+    def take_over(self, settings: Settings, sites: Sites) -> None:
+        """Go on with these settings: requests that are under way keep what they have read of the old ones."""
+        self._settings = settings
+        self._sites = sites
         self._lifetimes = {site.name: Lifetimes.of(site, settings.edge) for site in sites}
         self._purge_field = settings.edge.purge_header.lower()
 

@@ -48,13 +48,15 @@ class Prepared:
     """A reply to be given again: the lines that stay, and those that move with the second."""
 
     __slots__ = (
-        *("_standing", "answer", "body", "cache", "epoch", "ground", "heads", "hits", "second", "seen", "site"),
-        *("tag", "until"),
+        *("_standing", "answer", "body", "cache", "epoch", "ground", "heads", "hits", "second", "seen"),
+        *("settings", "site", "tag", "until"),
     )
 
     def __init__(
         self, site: Site, answer: Answer, until: float, body: Entry[bytes, object], full: Reply, unchanged: Reply
     ) -> None:
+        self.settings = 0
+        """Which of the lane's settings it was made under."""
         self.site = site
         self.answer = answer
         self.hits = 0
@@ -115,16 +117,25 @@ class Lane:
         self.access = access
         self._journey = journey
         self._tiers = tiers
-        self._selecting = (b"accept", *((name.encode() for name in NAMES) if hints else ()))
-        self.heads = Heads(self._selecting, DECIDING | {purge_header.lower().encode()})
         self._clock = clock
         self._asked_once: set[int] = set()
+        self.settings = 0
+        """How often settings were taken over: what was read and prepared before is forgotten."""
+        self.take_over(purge_header=purge_header, hints=hints)
+
+    def take_over(self, *, purge_header: str, hints: bool) -> None:
+        """Other settings hold now."""
+        self.settings += 1
+        self._selecting = (b"accept", *((name.encode() for name in NAMES) if hints else ()))
+        self.heads = Heads(self._selecting, DECIDING | {purge_header.lower().encode()})
 
     def find(self, key: bytes) -> Prepared | None:
         """The prepared reply of a key, up to the second; None where there is none that may be given."""
         prepared = self._tiers.memory.get(key)
         now = self._clock()
         if type(prepared) is not Prepared or now >= prepared.until or prepared.body.value is None:
+            return None
+        if prepared.settings != self.settings:
             return None
         if prepared.seen != (changes := self._tiers.changes):
             if self._tiers.purged(prepared.epoch, prepared.ground):
@@ -185,17 +196,19 @@ class Lane:
         if body is not None and type(body.value) is bytes and (full.status, unchanged.status) == (200, 304):
             until = self._clock() + LOOKED_AGAIN if answer.final_at else math.inf
             prepared = Prepared(errand.site, answer, until, body, full, unchanged)
+            prepared.settings = self.settings
             self._tiers.memory.put(key, prepared, len(key) + prepared.size)
 
 
 class LaneConnection(Connection):
     """A connection with the lane beside it."""
 
-    __slots__ = ("_fresh", "_lane", "_lines", "_plain", "_raw_lines", "asked")
+    __slots__ = ("_fresh", "_lane", "_lines", "_plain", "_raw_lines", "_settings", "asked")
 
     def __init__(self, manager: web.Server, edge: Edge, loop: asyncio.AbstractEventLoop, lane: Lane) -> None:
         super().__init__(manager, edge, loop)
         self._lane = lane
+        self._settings = lane.settings
         self._plain = True
         """aiohttp's parser has been given nothing but whole plain heads, so it holds no part of one."""
         self._fresh = True
@@ -214,6 +227,8 @@ class LaneConnection(Connection):
     def _answered(self, data: bytes) -> bool:
         """Whether `data` was a request that is answered now."""
         self.asked = None
+        if self._settings != self._lane.settings:
+            self._settings, self._raw_lines, self._lines = self._lane.settings, b"", None
         raw, lines = self._raw_lines, self._lines
         # A client's lines are mostly those of its last request. What comes before them is one line only if it is found.
         if lines is not None and lines.key is not None and data.endswith(raw):

@@ -18,6 +18,7 @@ from aiohttp import web
 
 from conf.logs import safe_target
 from conf.ready import announce
+from conf.reload import reloads
 from conf.schema import Settings
 from conf.sockets import bind, bound_address
 from edge import reply
@@ -80,6 +81,17 @@ class Server(web.Server):
         if self._lane is None:
             return Connection(self, self._edge, self._loop)
         return LaneConnection(self, self._edge, self._loop, self._lane)
+
+    def take_over(self, settings: Settings) -> None:
+        """Go on with new settings; nothing of what is under way is disturbed. Raises StartError."""
+        sites = Sites(settings)
+        self._journey.take_over(settings, sites)
+        self._edge = settings.edge
+        self._running.most = settings.guard.requests
+        self._connected.most = settings.guard.connections
+        if self._lane is not None:
+            hints = any(site.hints for site in sites)
+            self._lane.take_over(purge_header=settings.edge.purge_header, hints=hints)
 
     def welcome(self, peer: str) -> bool:
         """Whether another connection of an address may be; `farewell` follows in any case."""
@@ -258,7 +270,7 @@ async def serve(settings: Settings, index: int) -> None:
         )
         server = Server(settings, journey, access, lane)
 
-        await stack.enter_async_context(cancelled(keeper.run(), _report(tiers, keeper)))
+        await stack.enter_async_context(cancelled(keeper.run(), _report(tiers, keeper), reloads(server.take_over)))
         with suppress(TimeoutError):
             async with asyncio.timeout(FIRST_CONNECT):
                 await keeper.connected()

@@ -15,6 +15,7 @@ import structlog
 
 from conf.load import SETTINGS_JSON
 from conf.ready import READY_FD
+from conf.reload import RELOAD_FD
 
 log = structlog.get_logger()
 
@@ -53,6 +54,7 @@ class Child:
         self._settings = settings
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = False
+        self._orders: int | None = None
 
     @property
     def pid(self) -> int | None:
@@ -62,21 +64,40 @@ class Child:
     async def start(self) -> dict[str, Any]:
         """Start it and return what it announced. Raises ChildEnded if it ends before that."""
         reader, writer = os.pipe()
-        environ = os.environ | {SETTINGS_JSON: self._settings(), READY_FD: str(writer)}
+        self._close_orders()
+        orders = os.pipe()
+        environ = os.environ | {SETTINGS_JSON: self._settings(), READY_FD: str(writer), RELOAD_FD: str(orders[0])}
         try:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "facet", *self._arguments,
-                env=environ, stdin=asyncio.subprocess.DEVNULL, pass_fds=(writer,),
+                env=environ, stdin=asyncio.subprocess.DEVNULL, pass_fds=(writer, orders[0]),
                 start_new_session=True, preexec_fn=_die_with_parent,
             )  # fmt: skip
         finally:
             os.close(writer)
+            os.close(orders[0])
+            self._orders = orders[1]
+            os.set_blocking(self._orders, False)
         line = await _read_line(reader)
         if not line:
             raise ChildEnded(self.name, await self._process.wait())
         log.info("child ready", child=self.name, pid=self._process.pid)
         announced: dict[str, Any] = orjson.loads(line)
         return announced
+
+    def reload(self) -> None:
+        """Hand the settings of now to the process, which takes over what it can."""
+        if self._orders is None or self.pid is None:
+            return
+        try:
+            os.write(self._orders, self._settings().encode() + b"\n")
+        except OSError as error:
+            log.error("settings not handed over", child=self.name, reason=str(error))
+
+    def _close_orders(self) -> None:
+        if self._orders is not None:
+            os.close(self._orders)
+            self._orders = None
 
     async def keep(self) -> None:
         """Start it again whenever it dies, until `stop`. Its first start has been done."""

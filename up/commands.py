@@ -23,7 +23,7 @@ def up(config: Path | None, data: Path | None, origin: str | None, edge: str | N
 
     When both accept requests, one JSON line on stdout gives their addresses:
     {"event": "ready", "origin": URL, "edge": URL, "admin": URL}. Logs go to stderr.
-    SIGTERM and Ctrl-C finish what is running, stop, and exit with 0.
+    SIGTERM and Ctrl-C finish what is running, stop, and exit with 0. SIGHUP reads the settings again.
 
     \b
     Point an application at it:
@@ -34,7 +34,7 @@ def up(config: Path | None, data: Path | None, origin: str | None, edge: str | N
     overrides = {"data": data, "origin.listen": origin, "edge.listen": edge, "edge.admin": admin}
     settings = load(config, overrides)
     logs.setup(settings.log, "up")
-    sys.exit(Supervisor(settings).run())
+    sys.exit(Supervisor(settings, lambda: load(config, overrides)).run())
 
 
 COMMANDS: list[click.Command] = [up]

@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,10 +15,11 @@ import orjson
 import structlog
 
 from conf.errors import StartError
-from conf.load import dump
+from conf.load import SETTINGS_JSON, dump
 from conf.schema import Settings
 from conf.sockets import bind, bound_address
 from up.child import START_FAILED, Child, ChildEnded
+from up.reloading import merged
 
 log = structlog.get_logger()
 
@@ -28,8 +29,10 @@ READY_WITHIN = 60.0  # seconds for one child's first start, recovery of its cata
 class Supervisor:
     """One run of `facet up`."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, reread: Callable[[], Settings]) -> None:
         self._settings = settings
+        self._reread = reread
+        self._reloading: asyncio.Task[None] | None = None
         self._children: list[Child] = []
 
     def run(self) -> int:
@@ -57,6 +60,7 @@ class Supervisor:
         try:
             if starting.done():
                 starting.result()
+                loop.add_signal_handler(signal.SIGHUP, self._hang_up)
                 keepers = [asyncio.create_task(child.keep()) for child in self._children]
                 await stopped
             return 0
@@ -88,6 +92,36 @@ class Supervisor:
         line = {"event": "ready", "origin": origin["url"], "edge": servers[0]["url"], "admin": keeper["admin"]}
         sys.stdout.write(orjson.dumps(line).decode() + "\n")
         sys.stdout.flush()
+
+    def _hang_up(self) -> None:
+        """SIGHUP: one reload at a time."""
+        if self._reloading is None or self._reloading.done():
+            self._reloading = asyncio.create_task(self._reload())
+
+    async def _reload(self) -> None:
+        """Read the settings again; what is wrong with them leaves the old ones in force."""
+        try:
+            settings, waiting = merged(self._settings, self._reread())
+        except StartError as error:
+            log.error("settings refused", reason=str(error), action="the old ones stay")
+            return
+        checking = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "facet", "edge", "check"),
+            env=os.environ | {SETTINGS_JSON: dump(settings)},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, said = await checking.communicate()
+        if checking.returncode:
+            reason = said.decode("utf-8", "replace").strip()
+            log.error("settings refused", reason=reason, action="the old ones stay")
+            return
+        self._settings = settings
+        for child in self._children:
+            if child.name != "origin":
+                child.reload()
+        log.info("settings reloaded", at_next_start=waiting)
 
     async def _child(self, name: str, *arguments: str) -> dict[str, str]:
         child = Child(name, arguments, lambda: dump(self._settings))

@@ -75,6 +75,10 @@ class Assets:
         self._flights: Flights[tuple[bytes, int], SourceFlight] = Flights()
         self._unshared: dict[bytes, tuple[float, Detail]] = {}
 
+    def take_over(self, settings: Settings) -> None:
+        """Go on with new settings."""
+        self._edge = settings.edge
+
     def usable(self, site: Site, key: bytes, demand: Demand = NONE) -> AssetRecord | None:
         """The stored record, if it may be used without asking anybody."""
         record = self._records.get_asset(key)

@@ -10,6 +10,7 @@ import random
 import secrets
 import time
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 import aiohttp
 import structlog
@@ -17,6 +18,7 @@ from aiohttp import web
 
 from conf.errors import StartError
 from conf.ready import announce
+from conf.reload import reloads
 from conf.schema import Settings
 from conf.sockets import bind, bound_address, unix_address
 from edge.cache.epochs import Epochs
@@ -126,18 +128,29 @@ async def keep(settings: Settings) -> None:
         session = await stack.enter_async_context(aiohttp.ClientSession())
         follower = _follow(settings, key_file, session, purger, epochs, metrics)
         unled = _without_feed(epochs, purger, [site for site in sites if site.at_bucket])
-        await stack.enter_async_context(cancelled(purger.run(), follower, unled, later.run()))
         sessions = Sessions(rooms)
         stack.push_async_callback(sessions.close)
+        named: dict[str, Site] = {site.name: site for site in sites}
+
+        def take_over(fresh: Settings) -> None:
+            anew = Sites(fresh)
+            misses = MissLimits(fresh.guard.misses, fresh.guard.miss_burst, time.monotonic)
+            assets.take_over(fresh)
+            upstreams.take_over(fresh)
+            sessions.rooms = replace(sessions.rooms, settings=fresh, sites=anew, misses=misses)
+            named.clear()
+            named.update({site.name: site for site in anew})
+
+        await stack.enter_async_context(cancelled(purger.run(), follower, unled, later.run(), reloads(take_over)))
         server = await _listen(settings, sessions)
         stack.callback(server.close)
         runner = web.AppRunner(
             admin_app(
                 metrics=metrics,
                 purger=purger,
-                match=sites.match,
-                named={site.name: site for site in sites},
-                ready=lambda: None,
+                match=lambda host, path: sessions.rooms.sites.match(host, path),
+                named=named,
+                ready=lambda: None if epochs.settled else "what has changed at the origin has not been read yet",
             ),
             access_log=None,
         )

@@ -29,12 +29,12 @@ class Sessions:
     """All server processes of the node."""
 
     def __init__(self, rooms: Rooms) -> None:
-        self._rooms = rooms
+        self.rooms = rooms
         self._running: set[asyncio.Task[None]] = set()
 
     def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve a new connection."""
-        task = asyncio.create_task(Session(self._rooms, reader, writer).run())
+        task = asyncio.create_task(Session(self, reader, writer).run())
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
@@ -48,12 +48,17 @@ class Sessions:
 class Session:
     """One connection of a server process."""
 
-    def __init__(self, rooms: Rooms, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._rooms = rooms
+    def __init__(self, sessions: Sessions, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._sessions = sessions
         self._reader = reader
         self._writer = writer
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._exchanges: dict[int, Exchange] = {}
+
+    @property
+    def _rooms(self) -> Rooms:
+        """The rooms of now: settings may change while server processes stay."""
+        return self._sessions.rooms
 
     async def run(self) -> None:
         """Serve until the server process goes."""

@@ -44,6 +44,13 @@ class Upstreams:
         self._budgets: dict[str, RetryBudget] = {}
         self._others: dict[str, Source] = {}
 
+    def take_over(self, settings: Settings) -> None:
+        """Go on with new settings."""
+        self._client.take_over(settings.edge)
+        self._retries = settings.guard.retries
+        self._budgets.clear()
+        self._others.clear()
+
     @asynccontextmanager
     async def ask(
         self, site: Site, path: str, headers: Mapping[str, str], *, method: str = "GET", body: bytes = b""

@@ -141,6 +141,10 @@ class HttpClient:
                 response.close()
             response.release()
 
+    def take_over(self, edge: Edge) -> None:
+        """Go on with new timeouts."""
+        self._edge = edge
+
     async def close(self) -> None:
         """Drop every connection."""
         await self._session.close()
