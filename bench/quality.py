@@ -1,16 +1,20 @@
 """How our renderings look beside others': score, bytes and CPU milliseconds on a folder of photographs.
 
-    python -m bench.quality --photos DIR [--sizes 500,1280] [--formats jpeg,webp,avif] [--sharp FOLDER] [--scenes]
+    python -m bench.quality --photos DIR [--sizes 500,1280] [--formats jpeg,webp,avif] [--scenes] [--json]
+        [--sharp FOLDER] [--thumbor PYTHON]
 
 Every result is compared with the whole source reduced by Lanczos 3 in linear light, and in a second column with the
 same in gamma space, which flatters those who resize there. Needs `pip install ssimulacra2`; --sharp names a folder
-where `npm install sharp` was run. A source is used for the sizes that are smaller than its longer side.
+where `npm install sharp` was run, --thumbor a Python that has thumbor. A source is used for the sizes that are smaller
+than its longer side.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
+import json
 import os
 import statistics
 import tempfile
@@ -44,6 +48,23 @@ class Cell(NamedTuple):
     gamma: float
     kilobytes: float
     milliseconds: float
+
+
+class Row(NamedTuple):
+    """The means of one maker over one group of sources."""
+
+    title: str
+    group: str
+    sources: int
+    size: int
+    format: str
+    maker: str
+    linear: float
+    gamma: float
+    kilobytes: float
+    milliseconds: float
+    our_share: float
+    """Our bytes, divided by this maker's."""
 
 
 def facet(path: Path, width: int, height: int, form: str) -> rivals.Made:
@@ -95,6 +116,8 @@ def main() -> None:
     parser.add_argument("--sizes", default="500")
     parser.add_argument("--formats", default="jpeg,webp,avif")
     parser.add_argument("--sharp", type=Path)
+    parser.add_argument("--thumbor", type=Path)
+    parser.add_argument("--json", action="store_true", help="one JSON list of rows instead of tables")
     parser.add_argument("--scenes", action="store_true", help="also text and flat art made by code")
     asked = parser.parse_args()
     pyvips.cache_set_max(0)
@@ -102,18 +125,26 @@ def main() -> None:
         makers: dict[str, rivals.Maker] = {"facet": facet, "shrinking": rivals.shrinking, "vips": rivals.thumbnail}
         if asked.sharp:
             makers["sharp"] = stack.enter_context(rivals.sharp(asked.sharp))
+        if asked.thumbor:
+            makers["thumbor"] = stack.enter_context(rivals.thumbor(asked.thumbor))
         groups = {"photographs": sorted(path for path in asked.photos.iterdir() if path.suffix in (".jpg", ".png"))}
         if asked.scenes:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             for name, make in SCENES.items():
                 make().write_to_file(str(folder / name))
             groups["scenes"] = [folder / name for name in SCENES]
-        for title, paths in groups.items():
-            report(title, paths, [int(size) for size in asked.sizes.split(",")], asked.formats.split(","), makers)
+        sizes, forms = [int(size) for size in asked.sizes.split(",")], asked.formats.split(",")
+        rows = [row for title, paths in groups.items() for row in measured(title, paths, sizes, forms, makers)]
+    if asked.json:
+        print(json.dumps([row._asdict() for row in rows], indent=1))
+    else:
+        show(rows)
 
 
-def report(title: str, paths: list[Path], sizes: list[int], forms: list[str], makers: dict[str, rivals.Maker]) -> None:
-    """Measure, and print one table a size and group of sources."""
+def measured(
+    title: str, paths: list[Path], sizes: list[int], forms: list[str], makers: dict[str, rivals.Maker]
+) -> Iterator[Row]:
+    """The means of each maker over a group of sources, small and large ones apart."""
     for size in sizes:
         cells: dict[tuple[str, str, str], list[Cell]] = defaultdict(list)
         counts: dict[str, int] = defaultdict(int)
@@ -126,16 +157,21 @@ def report(title: str, paths: list[Path], sizes: list[int], forms: list[str], ma
             counts[group] += 1
             for form, name, cell in measure(path, size, forms, makers):
                 cells[group, form, name].append(cell)
-        for group, count in sorted(counts.items()):
-            print(f"\n{title}, {count} of {group}, longer side → {size} px\n")
-            print("| format | maker | score | against gamma | KB | CPU ms |\n|---|---|---|---|---|---|")
-            for (of, form, name), row in cells.items():
-                if of == group:
-                    print(
-                        f"| {form} | {name} | "
-                        + " | ".join(f"{statistics.mean(c):.1f}" for c in zip(*row, strict=True))
-                        + " |"
-                    )
+        for (group, form, name), found in sorted(cells.items(), key=lambda item: item[0][0]):
+            means = Cell(*(statistics.mean(column) for column in zip(*found, strict=True)))
+            ours = statistics.mean(cell.kilobytes for cell in cells[group, form, "facet"])
+            yield Row(title, group, counts[group], size, form, name, *means, ours / means.kilobytes)
+
+
+def show(rows: list[Row]) -> None:
+    """One table in Markdown for each group and size."""
+    for (title, group, count, size), table in itertools.groupby(rows, key=lambda row: row[:4]):
+        print(f"\n{title}, {count} of {group}, longer side → {size} px\n")
+        print("| format | maker | score | against gamma | KB | CPU ms | our bytes / theirs |")
+        print("|---|---|---|---|---|---|---|")
+        for row in table:
+            numbers = f"{row.linear:.1f} | {row.gamma:.1f} | {row.kilobytes:.1f} | {row.milliseconds:.1f}"
+            print(f"| {row.format} | {row.maker} | {numbers} | {row.our_share:.2f} |")
 
 
 if __name__ == "__main__":

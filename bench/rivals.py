@@ -1,4 +1,5 @@
-"""Other ways to make the same rendering: what a shrinking decoder in gamma space, `vips thumbnail` and sharp give.
+"""Other ways to make the same rendering: what a shrinking decoder in gamma space, `vips thumbnail`, sharp and
+thumbor give.
 
 The rule of this file: each rival takes a source file, the size of the result, a format and the quality its project
 uses for JPEG 80 (imgproxy's defaults: WebP 79 at effort 4, AVIF 63 at speed 8), and gives the bytes and the CPU
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 import tempfile
 import time
@@ -80,11 +82,44 @@ require("readline").createInterface({ input: process.stdin }).on("line", async (
 """
 
 
-@contextlib.contextmanager
-def sharp(folder: Path) -> Iterator[Maker]:
+_THUMBOR = """
+import io, json, sys, time
+from types import SimpleNamespace
+from thumbor.config import Config
+from thumbor.engines.pil import Engine
+config = Config(QUALITY=80, AVIF_SPEED=8)
+quality = {"jpeg": 80, "webp": 79, "avif": 63, "png": None}
+for line in sys.stdin:
+    asked = json.loads(line)
+    before = time.process_time()
+    request = SimpleNamespace(focal_points=[], filters=None)
+    engine = Engine(SimpleNamespace(config=config, request=request, modules=None, server=None))
+    engine.load(open(asked["path"], "rb").read(), asked["extension"])
+    engine.resize(asked["width"], asked["height"])
+    extension = {"jpeg": ".jpg"}.get(asked["form"], "." + asked["form"])
+    body = engine.read(extension, quality[asked["form"]])
+    used = 1000 * (time.process_time() - before)
+    open(asked["to"], "wb").write(body)
+    print(used, flush=True)
+"""
+
+
+def sharp(folder: Path) -> contextlib.AbstractContextManager[Maker]:
     """sharp in one node process; `folder` is where `npm install sharp` was run."""
+    return _process(["node", "-e", _SHARP], folder)
+
+
+def thumbor(python: Path) -> contextlib.AbstractContextManager[Maker]:
+    """thumbor's own engine in one process of a Python that has it (`pip install thumbor`)."""
+    return _process([str(python), "-c", _THUMBOR], Path())
+
+
+@contextlib.contextmanager
+def _process(command: list[str], folder: Path) -> Iterator[Maker]:
+    """A maker that reads a line of JSON, writes a file and answers with CPU milliseconds."""
+    environment = {"PATH": os.environ["PATH"], "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(
-        ["node", "-e", _SHARP], cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        command, cwd=folder, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     assert process.stdin is not None
     assert process.stdout is not None
@@ -93,11 +128,14 @@ def sharp(folder: Path) -> Iterator[Maker]:
 
         def make(path: Path, width: int, height: int, form: str) -> Made:
             to = Path(results, "result")
-            asked = {"path": str(path.resolve()), "width": width, "height": height, "form": form, "to": str(to)}
+            where = {"path": str(path.resolve()), "to": str(to), "extension": path.suffix.lower()}
+            asked = where | {"width": width, "height": height, "form": form}
             requests.write(json.dumps(asked) + "\n")
             requests.flush()
-            milliseconds = float(answers.readline())
-            return to.read_bytes(), milliseconds
+            answer = answers.readline()
+            if not answer:
+                raise SystemExit(f"{command[0]} ended over {path.name}")
+            return to.read_bytes(), float(answer)
 
         yield make
         requests.close()
