@@ -1,8 +1,9 @@
 """The hit lane: a memory hit is answered where its bytes arrive, without a coroutine.
 
 The rule of this file: the lane decides nothing. What it sends was said once by the journey and reply.py, for a request
-of the same line, Host, Accept and coding; whether it may still be said is asked of the tiers again for every hit; and
-whatever it does not read as one whole, plain head goes to aiohttp, byte for byte.
+of the same line, Host, Accept, coding and (where a site listens to them) client hints; whether it may still be said is
+asked of the tiers again for every hit; and whatever it does not read as one whole, plain head goes to aiohttp, byte for
+byte.
 
 *Strictness.* A request line is believed only if aiohttp has parsed the same bytes before, the lines below it only if
 they are of HTTP's plainest form: visible ASCII, no name twice, none that frames a message. Once anything else has come
