@@ -203,10 +203,10 @@ def _header_time(fields: dict[str, str]) -> tuple[str, int]:
     """The request's time from x-amz-date, else Date, as (basic ISO 8601, seconds)."""
     given = fields.get("x-amz-date") or fields.get("date", "")
     time = basic_time(given)
-    if time is not None:
+    if time is not None and time >= 0:
         return given, time
     time = parse_http_date(given) if given else None
-    if time is None:
+    if time is None or time < 0:
         raise Refusal("AccessDenied", "AWS authentication requires a valid Date or x-amz-date header")
     return datetime.fromtimestamp(time, UTC).strftime("%Y%m%dT%H%M%SZ"), time
 

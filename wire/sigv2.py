@@ -128,7 +128,7 @@ def _header_claim(
     given = fields.get("x-amz-date") or fields.get("date", "")
     # RFC 5322 dates name the zone in numbers.
     time = parse_http_date(_ZERO_OFFSET.sub(" GMT", given)) or basic_time(given)
-    if time is None:
+    if time is None or time < 0:
         raise Refusal("AccessDenied", "AWS authentication requires a valid Date or x-amz-date header")
     date = "" if "x-amz-date" in fields else given
     texts = _texts(method, date, raw_path, raw_query, fields, bucket)
