@@ -48,6 +48,8 @@ What conformance suites need is set in a file and nowhere else:
     secret_key = "main-secret-key"
 
 With such days objects also move to colder classes before 30 days and below 128 KiB, which AWS forbids.
+`website.domains` names the website endpoints (docs/websites.md), `destinations` the webhooks that ARNs of event
+notifications lead to (docs/notifications.md).
 
 `facet up --config FILE` makes these owners and keys at each start. Lists of accounts and keys may also come as
 `FACET_ACCOUNTS` (JSON) and `FACET_ENCRYPTION_KMS_KEYS`.

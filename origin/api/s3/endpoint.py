@@ -17,7 +17,7 @@ from aiohttp.web import BaseRequest, StreamResponse
 from conf.logs import AccessLog, safe_target
 from conf.schema import Settings
 from origin.api.peer import LOOPBACK, Peer, TrustedProxies
-from origin.api.s3 import cors, errors, probes, reserved, webpages
+from origin.api.s3 import cors, errors, probes, reserved, switches, webpages
 from origin.api.s3.authenticate import Claim, Identity, authenticate, hoisted
 from origin.api.s3.body import Body
 from origin.api.s3.call import XML_TYPE, Answer, Call
@@ -211,7 +211,9 @@ class Endpoint:
         if handler is not None:
             if found.operation.configures:  # who may not is told so, and not what is wrong with the body
                 await self._service.access.authorise(identity.caller, found.operation, found.bucket)
-            return await handler(call)
+            answer = await handler(call)
+            charged = await switches.charged(call) if identity.caller.pays else {}
+            return replace(answer, headers={**answer.headers, **charged})
         probe = probes.PROBES.get(found.operation.name)
         if probe is not None:
             return await probes.answer(call, probe)

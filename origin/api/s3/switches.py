@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from origin.api.s3 import xml
 from origin.api.s3.call import Answer, Call, xml_answer
+from origin.service.access import REQUESTER
 from origin.service.model import Setting
 from wire.refusals import Refusal
 
@@ -30,7 +31,7 @@ class Switch:
 
 
 _PAYMENT = Switch(
-    Setting.PAYMENT, "RequestPaymentConfiguration", "Payer", frozenset({"BucketOwner", "Requester"}), "BucketOwner"
+    Setting.PAYMENT, "RequestPaymentConfiguration", "Payer", frozenset({"BucketOwner", REQUESTER}), "BucketOwner"
 )
 _ACCELERATION = Switch(Setting.ACCELERATION, "AccelerateConfiguration", "Status", frozenset({"Enabled", "Suspended"}))
 
@@ -43,6 +44,12 @@ async def get_payment(call: Call) -> Answer:
 async def put_payment(call: Call) -> Answer:
     """PutBucketRequestPayment."""
     return await _put(call, _PAYMENT)
+
+
+async def charged(call: Call) -> dict[str, str]:
+    """What the answer to a client who agreed to pay says: that it does, where the bucket's owner does not."""
+    kept = await call.service.bucket_settings.public(call.bucket, Setting.PAYMENT)
+    return {"x-amz-request-charged": "requester"} if kept == REQUESTER else {}
 
 
 async def get_acceleration(call: Call) -> Answer:

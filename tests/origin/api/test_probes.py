@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 
 from tests.origin.api.conftest import Origin
-from tests.origin.api.test_access import refused
+from tests.origin.api.test_access import client_of, refused
 
 
 def test_who_pays_is_the_owner_until_it_says_otherwise(s3: Any, bucket: str) -> None:
@@ -21,7 +21,7 @@ def test_who_pays_is_the_owner_until_it_says_otherwise(s3: Any, bucket: str) -> 
     )
 
 
-def test_where_the_requester_pays_nobody_reads_who_did_not_agree(origin: Origin, s3: Any, bucket: str) -> None:
+async def test_where_the_requester_pays_nobody_reads_who_did_not_agree(origin: Origin, s3: Any, bucket: str) -> None:
     s3.put_object(Bucket=bucket, Key="k", Body=b"x", ACL="public-read")
     assert origin.ask("GET", f"/{bucket}/k", signed=False).status == 200
     s3.put_bucket_request_payment(Bucket=bucket, RequestPaymentConfiguration={"Payer": "Requester"})
@@ -29,6 +29,9 @@ def test_where_the_requester_pays_nobody_reads_who_did_not_agree(origin: Origin,
     assert origin.ask("GET", f"/{bucket}/k", signed=False).status == 403
     assert origin.ask("GET", f"/{bucket}/k", agreed, signed=False).status == 403  # nobody pays for anonymous readers
     assert origin.ask("GET", f"/{bucket}/k").status == 200  # the owner
+    bob = await client_of(origin, "bob", allow=("read",))
+    assert refused(lambda: bob.get_object(Bucket=bucket, Key="k")) == "AccessDenied"
+    assert bob.get_object(Bucket=bucket, Key="k", RequestPayer="requester")["RequestCharged"] == "requester"
 
 
 def test_acceleration_is_kept_and_has_no_value_before(s3: Any, bucket: str) -> None:
