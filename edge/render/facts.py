@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import msgspec
 
-from edge.render import boxes, colour, gain_map, hdr, reel
+from edge.render import boxes, colour, drawings, gain_map, hdr, reel
 from edge.render.boxes import Coding
 from edge.render.containers import Bytes, gif_blocks, png_chunks
 from edge.render.errors import TooManyFrames, TooManyPixels
@@ -120,7 +120,9 @@ def _frames(kind: Kind, data: Bytes) -> int:
 
 def check_whole(kind: Kind, data: Bytes) -> None:
     """That a GIF or PNG is complete: their loaders show what there is of a cut-off file without a word, the others
-    fail by themselves. Raises Damaged."""
+    fail by themselves; and that an SVG does not repeat itself without end. Raises Damaged, TooLarge."""
+    if kind.name == "svg":
+        drawings.check(data)
     walker = {"gif": gif_blocks, "png": png_chunks}.get(kind.name)
     for _ in walker(data) if walker else ():
         pass

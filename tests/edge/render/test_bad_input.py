@@ -179,3 +179,24 @@ def test_an_svg_of_exploding_entities_is_an_error() -> None:
     source = f"<!DOCTYPE svg [{entities}]>{drawing}"
     with pytest.raises(Unreadable):
         steps.render(source.encode(), plan(10, 10), LIMITS)
+
+
+def test_an_svg_of_references_to_references_is_refused_before_it_is_drawn() -> None:
+    levels = "".join(f'<g id="g{level}">' + f'<use href="#g{level - 1}"/>' * 10 + "</g>" for level in range(1, 9))
+    drawing = (
+        '<svg xmlns="http://www.w3.org/2000/svg" width="10" height="10"><defs><g id="g0"><rect/></g>{}</defs>{}</svg>'
+    )
+    with pytest.raises(TooLarge):
+        steps.render(drawing.format(levels, '<use href="#g8"/>').encode(), plan(10, 10), LIMITS)
+    patterns = "".join(
+        f'<pattern id="p{level}">' + f'<rect fill="url(#p{level - 1})"/>' * 10 + "</pattern>" for level in range(1, 9)
+    )
+    with pytest.raises(TooLarge):
+        steps.render(drawing.format(patterns, '<rect fill="url(#p8)"/>').encode(), plan(10, 10), LIMITS)
+
+
+def test_an_svg_may_use_its_symbols_often_and_refer_to_itself() -> None:
+    squares = "".join(f'<use href="#s" x="{at % 100}" y="{at // 100}"/>' for at in range(5000))
+    symbol = '<defs><rect id="s" width="1" height="1" fill="#00ff00"/><g id="a"><use href="#a"/></g></defs>'
+    drawing = f'<svg xmlns="http://www.w3.org/2000/svg" width="100" height="50">{symbol}{squares}</svg>'
+    assert oracle.pixels_of(steps.render(drawing.encode(), plan(100, 50), LIMITS))[25, 50].tolist() == [0, 255, 0, 255]
