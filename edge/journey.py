@@ -385,7 +385,7 @@ class Journey:
 def hit(answer: Answer, now: float) -> CacheStatus:
     """How an answer came about that is given without asking anybody."""
     ttl = int(answer.asset.edge_expires - now)
-    detail = answer.detail(now) if answer.asset.status == 200 else Detail.NEGATIVE
+    detail = Detail.NEGATIVE if answer.asset.status in NEGATIVE else answer.detail(now)
     return CacheStatus(hit=True, ttl=ttl, detail=detail)
 
 

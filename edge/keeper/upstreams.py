@@ -61,6 +61,8 @@ class Upstreams:
         """
         if site.behaviour.transparent:
             async with self._source(site).request(method, site.source_target(path), headers, body) as answer:
+                if answer.status < 200:  # 101: nobody has asked for another protocol (RFC 9110 §7.8)
+                    raise UpstreamFailed(Detail.UPSTREAM_MALFORMED, DETAILS[Detail.UPSTREAM_MALFORMED].meaning)
                 yield answer
             return
         host = "origin" if site.upstream is None else urlsplit(site.upstream).netloc
@@ -103,7 +105,13 @@ class Upstreams:
             return self._buckets[site.access]
         if site.name not in self._others:
             self._others[site.name] = (
-                WebSource(self._client, site.upstream, site.upstream_host, site.upstream_proto)
+                WebSource(
+                    self._client,
+                    site.upstream,
+                    site.upstream_host,
+                    site.upstream_proto,
+                    transparent=site.behaviour.transparent,
+                )
                 if site.s3 is None
                 else ForeignSource(self._client, site.upstream, site.s3)
             )

@@ -16,15 +16,19 @@ class WebSource:
     """One web server, asked under its own name or the one that the site gives it.
 
     `proto` is what X-Forwarded-Proto says: an application that insists on https would else redirect for ever.
+    `transparent`: what else a request says is its client's own.
     """
 
-    def __init__(self, client: HttpClient, url: str, host: str | None, proto: str) -> None:
+    def __init__(
+        self, client: HttpClient, url: str, host: str | None, proto: str, *, transparent: bool = False
+    ) -> None:
         self._client = client
         parts = urlsplit(url)
         self._base = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+        name = host or parts.netloc.rpartition("@")[2]
         # One representation for all clients: codings are the edge's own business.
-        asked = {"X-Forwarded-Proto": proto, "Accept-Encoding": "identity"}
-        self._headers = own_headers(host or parts.netloc.rpartition("@")[2]) | asked
+        ours = {"Host": name} if transparent else own_headers(name) | {"Accept-Encoding": "identity"}
+        self._headers = {**ours, "X-Forwarded-Proto": proto}
 
     def request(
         self, method: str, target: str, headers: Mapping[str, str], body: bytes = b""

@@ -30,6 +30,29 @@ def test_a_request_keeps_its_fields_but_those_of_the_connection(house: House, sc
     assert not heard.headers.keys() & {"te", "keep-alive"}
 
 
+def test_a_request_says_no_more_than_its_client(house: House, script: Script) -> None:
+    path = script(line(200, "x"))
+    house.ask(path)
+    (heard,) = house.upstream.heard[path]
+    assert heard.headers.keys() == {"host", "via", "cdn-loop", "x-forwarded-proto"}
+    house.ask(path, User_Agent="theirs", Accept_Encoding="br")
+    assert house.upstream.heard[path][1].headers["user-agent"] == "theirs"
+    assert house.upstream.heard[path][1].headers["accept-encoding"] == "br"
+
+
+def test_an_upstream_that_changes_the_protocol_is_not_followed(house: House, script: Script) -> None:
+    answer = house.ask(script(line(101, Upgrade="other", Connection="upgrade")))
+    assert (answer.status, "detail=upstream-malformed" in answer.cache) == (502, True)
+
+
+def test_a_hit_is_called_negative_only_where_it_says_what_is_not_there(house: House, script: Script) -> None:
+    for status, negative in ((200, False), (204, False), (301, False), (404, True), (410, True), (500, False)):
+        path = script(line(status, **FRESH))
+        house.ask(path)
+        answer = house.ask(path)
+        assert (answer.hit, "detail=negative" in answer.cache) == (True, negative)
+
+
 def test_nothing_is_added_that_the_upstream_did_not_say(house: House, script: Script) -> None:
     answer = house.ask(script(line(200, "x", Content_Type="image/png", Server="theirs")))
     added = {"etag", "last-modified", "cache-control", "content-security-policy", "access-control-allow-origin"}
