@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from typing import Any
 
 import numpy as np
 import pytest
 import pyvips
+from PIL import Image
 
 from demo import pictures
 from edge.render import colour, facts, kinds, steps
@@ -174,6 +176,43 @@ def test_cmyk_without_a_profile_becomes_srgb(ink: tuple[int, ...], roughly: tupl
     got = oracle.pixels_of(steps.render(source, plan(16, 16), LIMITS))
     assert got.shape[2] == 3
     assert close(got, roughly, 12)
+
+
+def inverted_cmyk(stored: tuple[int, int, int, int], transform: int) -> bytes:
+    """A JPEG of four components with these numbers, said to be Adobe's (TN 5116: all inks inverted; transform 2 is
+    YCCK)."""
+    out = io.BytesIO()
+    planes = [Image.new("L", (64, 64), 255 - number) for number in stored]  # Pillow inverts what it writes
+    Image.merge("CMYK", planes).save(out, "JPEG", quality=98, subsampling=0)
+    body = bytearray(out.getvalue())
+    body[body.index(b"Adobe") + 11] = transform
+    return bytes(body)
+
+
+@pytest.mark.parametrize(
+    ("stored", "transform", "roughly"),
+    [
+        ((255, 0, 0, 255), 0, (235, 30, 40)),  # no cyan, all magenta and yellow
+        ((0, 255, 255, 255), 0, (0, 160, 230)),
+        ((179, 171, 0, 255), 2, (235, 30, 40)),  # Y, Cb, Cr of (0, 255, 255), the inks (T.872 §6.5.3)
+        ((76, 85, 255, 255), 2, (0, 160, 230)),
+        ((0, 128, 128, 255), 2, (255, 255, 255)),
+    ],
+)
+def test_adobes_inverted_cmyk_and_ycck_become_srgb(
+    stored: tuple[int, int, int, int], transform: int, roughly: tuple[int, int, int]
+) -> None:
+    for profile in (b"", colour_profile("cmyk")):
+        source = inverted_cmyk(stored, transform)
+        if profile:
+            chunk = b"ICC_PROFILE\0\1\1" + profile[:60_000]  # cut off: counts as none
+            source = source[:2] + b"\xff\xe2" + struct.pack(">H", len(chunk) + 2) + chunk + source[2:]
+        for size in (64, 16):
+            assert close(oracle.pixels_of(steps.render(source, plan(size, size), LIMITS)), roughly, 20)
+
+
+def colour_profile(name: str) -> bytes:
+    return bytes(pyvips.Operation.call("profile_load", name))
 
 
 def test_16_bits_become_8_without_a_shift() -> None:
