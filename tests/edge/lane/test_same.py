@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import socket
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -12,43 +14,46 @@ from hypothesis import strategies as st
 
 from tests.edge.dialogue import client
 from tests.edge.lane.conftest import LARGE, PICTURE
-from tests.edge.lane.twins import Twins, head
+from tests.edge.lane.twins import Twin, Twins, head
 
-QUIET = 0.15  # seconds without a byte after which a server has nothing more to say
+UNDECIDED = 0.5  # seconds for a server that neither waits for more nor hangs up: it reads a body that will not come
 _at_once = ThreadPoolExecutor(2)
 Said = list[tuple[int, list[tuple[str, str]], bytes]]
 
 
-def say(port: int, *segments: bytes, methods: tuple[str, ...] = ()) -> tuple[Said, bool]:
+def say(pair: Twins, twin: Twin, *segments: bytes, methods: tuple[str, ...] = ()) -> tuple[Said, bool]:
     """Everything a server says to segments that reach it one by one, and whether it then hangs up."""
-    with client.connect(port) as connection:
+    with client.connect(twin.port) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         data, open_still = b"", True
-        for number, segment in enumerate(segments):
+        for segment in segments:
             try:
                 connection.sendall(segment)
             except OSError:
                 break
-            # What ends like a head is answered, mostly, before the next segment may follow.
-            first = 1.0 if segment.endswith(b"\r\n\r\n") and number + 1 < len(segments) else QUIET
-            more, open_still = _heard(connection, first)
+            more, open_still = _heard(pair, twin, connection)
             data += more
         return _answers(data, methods), not open_still
 
 
-def _heard(connection: socket.socket, first: float) -> tuple[bytes, bool]:
-    """What is said until there is silence, and whether more could follow. first: seconds to wait for the first byte."""
-    data = b""
-    connection.settimeout(first)
-    try:
-        while more := connection.recv(1 << 20):
-            data += more
-            connection.settimeout(QUIET)
-    except TimeoutError:
-        return data, True
-    except ConnectionResetError:
-        pass
-    return data, False
+def _heard(pair: Twins, twin: Twin, connection: socket.socket) -> tuple[bytes, bool]:
+    """What is said until the server waits for more, and whether more could follow."""
+    data, peer = b"", connection.getsockname()
+    undecided = time.monotonic() + UNDECIDED
+    connection.settimeout(0.005)
+    while True:
+        over = time.monotonic() > undecided
+        done = over or asyncio.run_coroutine_threadsafe(twin.has_said_all(peer), pair.loop).result(client.PATIENCE)
+        try:
+            while more := connection.recv(1 << 20):
+                data += more
+                undecided = time.monotonic() + UNDECIDED
+            return data, False
+        except TimeoutError:
+            if done:
+                return data, True
+        except ConnectionResetError:
+            return data, False
 
 
 def _answers(data: bytes, methods: tuple[str, ...]) -> Said:
@@ -72,8 +77,9 @@ def _answers(data: bytes, methods: tuple[str, ...]) -> Said:
 
 def same(pair: Twins, *segments: bytes, methods: tuple[str, ...] = ()) -> Said:
     """What both say, which is the same."""
-    ports = (pair.with_lane.port, pair.without.port)
-    told, expected = _at_once.map(lambda port: say(port, *segments, methods=methods), ports)
+    told, expected = _at_once.map(
+        lambda twin: say(pair, twin, *segments, methods=methods), (pair.with_lane, pair.without)
+    )
     assert told == expected
     return told[0]
 
@@ -229,22 +235,17 @@ def test_a_request_line_means_the_same_with_and_without_the_lane(pair: Twins, re
 )
 def test_what_a_parser_may_still_hold_is_never_overlooked(pair: Twins, smuggled: bytes) -> None:
     for before in ((), (PLAIN,)):
-        told, _ = say(pair.with_lane.port, *before, smuggled)
-        assert told == say(pair.without.port, *before, smuggled)[0]
+        told, _ = say(pair, pair.with_lane, *before, smuggled)
+        assert told == say(pair, pair.without, *before, smuggled)[0]
     with client.connect(pair.with_lane.port) as connection:  # and long after the part
         connection.sendall(smuggled)
-        connection.settimeout(QUIET)
-        try:
-            while connection.recv(1 << 16):
-                pass
-        except (TimeoutError, ConnectionResetError):
-            pass
+        _heard(pair, pair.with_lane, connection)
         answered = pair.answered
         try:
             connection.sendall(PLAIN)
-            connection.recv(1 << 16)
         except OSError:
-            pass
+            return
+        _heard(pair, pair.with_lane, connection)
         assert pair.answered == answered
 
 

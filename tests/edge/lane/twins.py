@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import socket
+import termios
 import threading
 import time
 from collections.abc import Iterator
@@ -72,6 +74,19 @@ class Twin:
 
     def get(self, target: str, **fields: str) -> Answer:
         return client.ask(self.port, target, **fields)
+
+    async def has_said_all(self, peer: object) -> bool:
+        """Whether a client's connection waits for more: all of its bytes are read, and all answers written."""
+        for connection in self.server.connections:
+            transport = connection.transport
+            if transport is None or transport.get_extra_info("peername") != peer:
+                continue
+            unread = bytearray(4)
+            fcntl.ioctl(transport.get_extra_info("socket").fileno(), termios.FIONREAD, unread)
+            waiter = connection._waiter
+            waits = waiter is not None and not waiter.done()
+            return waits and not any(unread) and not transport.get_write_buffer_size()
+        return False
 
 
 class Twins:
