@@ -11,6 +11,7 @@ KILLS ?= 1000
 CUTS ?= 10000
 CHANGES ?= 100000
 HISTORIES ?= 1000
+TIER_FAULTS ?= 1000
 SECONDS ?= 0
 FUZZ ?= 3600
 PROGRAMS := nginx curl chromium gcc redis-server
@@ -29,9 +30,9 @@ demo: $(VENV)/.run ## upload pictures, read their variants as four kinds of clie
 test: $(VENV)/.test programs check ## style, types, floors and all tests (ARGS: further pytest arguments)
 	@FACET_REQUIRE_PROGRAMS=$(REQUIRE_PROGRAMS) $(PY) -m pytest $(ARGS)
 
-soak: $(VENV)/.test ## faults at length: kills, power cuts, shared bodies, broken pictures (KILLS, CUTS, CHANGES, HISTORIES, SECONDS, FUZZ); goes on where it was
+soak: $(VENV)/.test ## faults at length: kills, power cuts, shared bodies, broken pictures (KILLS, CUTS, CHANGES, HISTORIES, TIER_FAULTS, SECONDS, FUZZ); goes on where it was
 	@$(PY) -m tests.faults.soak --kills $(KILLS) --cuts $(CUTS) --changes $(CHANGES) \
-	    --histories $(HISTORIES) --seconds $(SECONDS)
+	    --histories $(HISTORIES) --tier-faults $(TIER_FAULTS) --seconds $(SECONDS)
 	@$(PY) -m bench.fuzz --seconds $(FUZZ) --first $$(date +%s) --keep build/findings
 
 check: $(VENV)/.test ## style, types and floors only

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from conf.schema import Settings
 from edge import purging, reply
 from edge.cache.files import Damaged
 from edge.cache.subjects import asset_key
 from edge.documents import asks_plainly, folder, moved, not_here, redirect
+from edge.errand import Errand, Found, hit
 from edge.gate import TurnedAway, admitted, check_referer, is_checked
 from edge.keeper import link
 from edge.keeper.answer import Answer
@@ -25,7 +26,7 @@ from edge.keeper.flights import WaitedTooLong
 from edge.keeper.selection import Wish, select, stored_key
 from edge.message import Body, BodyBroken, Reply, Request, TooLong
 from edge.policy.codings import coding_for
-from edge.policy.demand import Demand, demand
+from edge.policy.demand import demand
 from edge.policy.dialects.reading import BadSignature
 from edge.policy.freshness import NEGATIVE, Lifetimes, client_cache_control, forbids_transform
 from edge.policy.hints import hinted
@@ -40,34 +41,6 @@ from edge.tiers import Tiers
 
 RETRY_AFTER = 1  # seconds, with a 503
 _ASKINGS = 2  # how often the keeper is asked for a body that is gone when it is opened
-
-
-@dataclass(frozen=True, slots=True)
-class Errand:
-    """What one request wants: an asset of a site, for a client that accepts this and asks for that."""
-
-    request: Request
-    site: Site
-    path: str
-    key: bytes
-    wish: Wish
-    demand: Demand
-    fixed: bool = False
-    """Signed or a preset: exactly this variant, however many there are."""
-    passed: link.Passed | None = None
-    """The request as it goes upstream, on a transparent site."""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What answers an errand, how that came about, and the bytes. `stored`: they are, or are about to be."""
-
-    answer: Answer
-    outcome: CacheStatus
-    body: Body | None
-    stored: bool = True
-    once: tuple[tuple[str, str], ...] = ()
-    """Header lines for this client alone."""
 
 
 class NoAnswer(Exception):
@@ -126,7 +99,7 @@ class Journey:
                 return await self._missing(errand, found)
             given = self.reply(errand, found)
             try:
-                if isinstance(given.body, Sliced) and _is_read(errand) and errand.request.method != "HEAD":
+                if isinstance(given.body, Sliced) and errand.reads and errand.request.method != "HEAD":
                     await given.body.begin(given.start)
                 return given
             except FillFailed as failure:  # another version by now, perhaps: then there is another answer, too
@@ -257,7 +230,7 @@ class Journey:
 
     async def _on_disk(self, errand: Errand) -> Found | None:
         records = self._tiers.records
-        asset = records.get_asset(errand.key) if _is_read(errand) else None
+        asset = records.get_asset(errand.key) if errand.reads else None
         if asset is None or not self._tiers.usable(errand.site, asset, errand.demand):
             return None
         answer = select(records, errand.site, self._settings.render, asset, errand.wish)
@@ -291,7 +264,7 @@ class Journey:
 
     async def _from_keeper(self, errand: Errand) -> Found:
         site, wish = errand.site, errand.wish
-        if errand.demand.only_if_cached and _is_read(errand):
+        if errand.demand.only_if_cached and errand.reads:
             raise NoAnswer(reply.refusal(site, Detail.NOT_STORED))
         wait = self._settings.edge.wait
         for _ in range(_ASKINGS):
@@ -380,15 +353,3 @@ class Journey:
             once=found.once,
             now=self._clock(),
         )
-
-
-def hit(answer: Answer, now: float) -> CacheStatus:
-    """How an answer came about that is given without asking anybody."""
-    ttl = int(answer.asset.edge_expires - now)
-    detail = Detail.NEGATIVE if answer.asset.status in NEGATIVE else answer.detail(now)
-    return CacheStatus(hit=True, ttl=ttl, detail=detail)
-
-
-def _is_read(errand: Errand) -> bool:
-    """Whether something stored may answer (RFC 9111 §2)."""
-    return errand.request.method in ("GET", "HEAD")

@@ -33,8 +33,9 @@ from edge import reply
 from edge.access import Access
 from edge.cache.s3fifo import Entry
 from edge.connection import KEEPALIVE, SERVER, Connection
+from edge.errand import hit
 from edge.heads import DECIDING, LONGEST, REQUEST_LINE, Heads, Lines
-from edge.journey import Journey, hit
+from edge.journey import Journey
 from edge.keeper.answer import Answer
 from edge.message import Reply, Request
 from edge.policy.hints import NAMES

@@ -21,6 +21,9 @@ from edge.upstream.web import WebSource
 DEFAULT_ORIGIN = "http://127.0.0.1:9000"
 _ERROR_BODY = 4096  # bytes of an error that are read to tell what it is about
 
+_IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
+"""What may be asked twice (RFC 9110 §9.2.2)."""
+
 # Refusals of an object, as opposed to troubles of the upstream.
 _MISSING = frozenset({400, 401, 403, 404, 410, 414})
 _OF_PARTS = frozenset({206, 412, 416})
@@ -59,13 +62,13 @@ class Upstreams:
 
         A transparent site's upstream answers each client by itself, whatever it said to others.
         """
+        host = "origin" if site.upstream is None else urlsplit(site.upstream).netloc
         if site.behaviour.transparent:
-            async with self._source(site).request(method, site.source_target(path), headers, body) as answer:
+            async with self._request(site, path, host, method, headers, body) as answer:
                 if answer.status < 200:  # 101: nobody has asked for another protocol (RFC 9110 §7.8)
                     raise UpstreamFailed(Detail.UPSTREAM_MALFORMED, DETAILS[Detail.UPSTREAM_MALFORMED].meaning)
                 yield answer
             return
-        host = "origin" if site.upstream is None else urlsplit(site.upstream).netloc
         if not self._breakers.allows(host):
             raise UpstreamFailed(Detail.UPSTREAM_BREAKER_OPEN, DETAILS[Detail.UPSTREAM_BREAKER_OPEN].meaning)
         try:
@@ -94,7 +97,7 @@ class Upstreams:
                     answer = await stack.enter_async_context(asking)
                     break
                 except UpstreamFailed as failed:
-                    harmless = failed.detail is Detail.UPSTREAM_UNREACHABLE and method in ("GET", "HEAD") and not body
+                    harmless = failed.detail is Detail.UPSTREAM_UNREACHABLE and method in _IDEMPOTENT
                     if not (again and harmless and self._breakers.allows(host) and budget.take()):
                         raise
                     log.info("upstream.retried", host=host, path=path)

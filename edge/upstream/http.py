@@ -109,6 +109,7 @@ class HttpClient:
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=edge.connect_timeout),
             read_bufsize=BLOCK,
         )
+        self._session._retry_connection = False  # aiohttp would ask again by itself: retries have a budget here
 
     @asynccontextmanager
     async def request(

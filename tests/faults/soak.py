@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from tests.faults import powercut
+from tests.faults import disktier, powercut
 from tests.faults.conftest import scratch_folder
 from tests.faults.kills import ROOT, Kill, Store
 from tests.faults.sharing import share
@@ -33,6 +33,8 @@ from tests.programs import found
 
 KILLS, CUTS, CHANGES, HISTORIES = 20, 100, 5000, 25
 """What one piece does: kills of one store, cuts of one recorded run, changes over few distinct bodies, histories."""
+TIER_FAULTS = 50
+"""Kills, or flipped bits, of one piece of the edge's disk tier."""
 RECORDED, STEPS = 200, 60
 
 
@@ -83,11 +85,26 @@ async def models(seed: int, folder: Path) -> tuple[int, list[str]]:
     return HISTORIES * STEPS, [] if done.returncode == 0 else [done.stdout + done.stderr]
 
 
+async def tier_kills(seed: int, folder: Path) -> tuple[int, list[str]]:
+    """TIER_FAULTS writers of the edge's disk tier killed; counts them."""
+    seeds = range(seed * TIER_FAULTS, (seed + 1) * TIER_FAULTS)
+    return TIER_FAULTS, [problem for one in seeds for problem in await asyncio.to_thread(disktier.kill, folder, one)]
+
+
+async def tier_flips(seed: int, folder: Path) -> tuple[int, list[str]]:
+    """TIER_FAULTS bits of the edge's disk tier flipped; counts them."""
+    disktier.refill(folder)
+    seeds = range(seed * TIER_FAULTS, (seed + 1) * TIER_FAULTS)
+    return TIER_FAULTS, [problem for one in seeds for problem in await asyncio.to_thread(disktier.flip, folder, one)]
+
+
 KINDS = (
     Kind("kills", KILLS, kills),
     Kind("cuts", CUTS, cuts),
     Kind("changes", CHANGES, changes),
     Kind("models", HISTORIES, models),
+    Kind("tier kills", TIER_FAULTS, tier_kills),
+    Kind("tier flips", TIER_FAULTS, tier_flips),
 )
 
 
@@ -120,6 +137,7 @@ def totals(lines: list[dict[str, object]]) -> Table:
 @click.option("--cuts", "cuts_wanted", default=10_000, show_default=True, help="Power cuts in all.")
 @click.option("--changes", "changes_wanted", default=100_000, show_default=True, help="Changes over shared bodies.")
 @click.option("--histories", "histories_wanted", default=1000, show_default=True, help="Histories of the model.")
+@click.option("--tier-faults", default=1000, show_default=True, help="Kills of the edge's disk tier; as many flips.")
 @click.option("--seconds", default=0.0, help="Begin no further piece after this time; 0 is no limit.")
 @click.option("--seed", default=1, show_default=True, help="The first piece's seed.")
 @click.option("--report", default=Path("build/soak"), show_default=True, type=click.Path(path_type=Path))
@@ -128,6 +146,7 @@ def main(
     cuts_wanted: int,
     changes_wanted: int,
     histories_wanted: int,
+    tier_faults: int,
     seconds: float,
     seed: int,
     report: Path,
@@ -139,7 +158,9 @@ def main(
     journal = report / "pieces.jsonl"
     lines = [json.loads(line) for line in journal.read_text().splitlines()] if journal.exists() else []
     known = {(line["kind"], line["seed"]) for line in lines}
-    wanted = dict(zip(KINDS, (kills_wanted, cuts_wanted, changes_wanted, histories_wanted), strict=True))
+    wanted = dict(
+        zip(KINDS, (kills_wanted, cuts_wanted, changes_wanted, histories_wanted, tier_faults, tier_faults), strict=True)
+    )
     todo = [
         (kind, seed + number)
         for number in range(max(-(-count // kind.size) for kind, count in wanted.items()))
