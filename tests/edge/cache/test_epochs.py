@@ -147,6 +147,6 @@ def test_an_epoch_never_falls_and_any_bump_that_names_it_raises_it(
             case _:
                 epochs.bump_all()
         now = epochs.current(A)
-        assert now == last + (bump in ("a", "group", "all"))
+        assert now == last + HARD * (bump in ("a", "group", "all"))
         last = now
     epochs.close()
