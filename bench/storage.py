@@ -16,6 +16,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -24,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench import million
-from bench.load import Sample, cpu_seconds, peak_memory, wrk
+from bench.load import Sample, apart, cpu_seconds, on_cores, peak_memory, wrk
 from bench.origins import origin, script
 from bench.peers import bare_drain, bare_stream
 
@@ -133,16 +134,18 @@ def bare_loop(folder: Path, body: bytes, seconds: float) -> float:
 
 
 def small(folder: Path, rounds: int) -> Table:
-    """PUT of 14 KB over 32 connections, the same requests for everybody."""
+    """PUT of 14 KB over 32 connections, the same requests for everybody; servers on one core, the load on others."""
     body = os.urandom(SMALL)
     keys = [f"k{number}" for number in range(KEYS)]
     samples: dict[str, list[Sample]] = {}
     loops: list[float] = []
-    with (
-        origin(folder / "synced") as synced,
-        origin(folder / "unsynced", sync="false") as unsynced,
-        bare_drain() as bare,
-    ):
+    server, load = apart()
+    with ExitStack() as stack:
+        with on_cores(server):
+            synced = stack.enter_context(origin(folder / "synced"))
+            unsynced = stack.enter_context(origin(folder / "unsynced", sync="false"))
+            bare = stack.enter_context(bare_drain())
+        stack.enter_context(on_cores(load))
         contenders = []
         for name, url, pid, targets in (
             ("facet", synced.url, synced.pid, synced.targets("put_object", keys)),
@@ -152,7 +155,8 @@ def small(folder: Path, rounds: int) -> Table:
             file = script(folder, name.replace(" ", "-"), url, "PUT", targets, body)
             contenders.append((name, url, pid, file))
         for number in range(rounds + 1):
-            loops.append(bare_loop(folder / f"loop{number}", body, 2))
+            with on_cores(server):
+                loops.append(bare_loop(folder / f"loop{number}", body, 2))
             for name, url, pid, file in contenders:
                 sample = wrk(url, [pid], script=file)
                 if number:

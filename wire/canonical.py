@@ -6,15 +6,25 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-re
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from urllib.parse import quote_from_bytes
 
 from wire.targets import decode_path
 
 Headers = Sequence[tuple[str, str]]
+Pairs = tuple[tuple[str, str], ...]
+
+# What encoding leaves alone, in a query and in a path; most of what is sent is nothing else.
+_PLAIN = re.compile(r"[A-Za-z0-9._~-]*")
+SHORT = 128
+"""The longest text that is remembered, in characters."""
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9._~/-]*")
 
 
-def split_query(raw_query: str) -> list[tuple[str, str]]:
+@lru_cache(maxsize=16)
+def split_query(raw_query: str) -> Pairs:
     """The decoded (name, value) pairs of a raw query, in order; "+" is a space and a missing "=" an empty value.
 
     Bytes that are not UTF-8 survive as surrogates (PEP 383), so that the signature still covers them.
@@ -24,7 +34,7 @@ def split_query(raw_query: str) -> list[tuple[str, str]]:
         if piece:
             name, _, value = piece.partition("=")
             pairs.append((_decode(name), _decode(value)))
-    return pairs
+    return tuple(pairs)
 
 
 def first_values(raw_query: str) -> dict[str, str]:
@@ -36,11 +46,28 @@ def first_values(raw_query: str) -> dict[str, str]:
 
 
 def _decode(text: str) -> str:
-    return decode_path(text.replace("+", " ")).decode("utf-8", "surrogateescape")
+    return _short_decoded(text) if len(text) <= SHORT else _decoded(text)
 
 
 def _encode(text: str) -> str:
+    return _short_encoded(text) if len(text) <= SHORT else _encoded(text)
+
+
+def _decoded(text: str) -> str:
+    if _PLAIN.fullmatch(text):
+        return text
+    return decode_path(text.replace("+", " ")).decode("utf-8", "surrogateescape")
+
+
+def _encoded(text: str) -> str:
+    if _PLAIN.fullmatch(text):
+        return text
     return quote_from_bytes(text.encode("utf-8", "surrogateescape"), safe="-_.~")
+
+
+# The requests of a client share nearly all that they say in their queries: names, credential, date.
+_short_decoded = lru_cache(maxsize=2048)(_decoded)
+_short_encoded = lru_cache(maxsize=2048)(_encoded)
 
 
 def joined_fields(headers: Headers) -> dict[str, str]:
@@ -55,8 +82,9 @@ def joined_fields(headers: Headers) -> dict[str, str]:
 
 def canonical_query(pairs: Iterable[tuple[str, str]]) -> str:
     """The query, encoded and sorted; a presigned URL's own signature is not part of it."""
-    encoded = sorted((_encode(name), _encode(value)) for name, value in pairs if name != "X-Amz-Signature")
-    return "&".join(f"{name}={value}" for name, value in encoded)
+    encoded = [(_encode(name), _encode(value)) for name, value in pairs if name != "X-Amz-Signature"]
+    encoded.sort()
+    return "&".join([f"{name}={value}" for name, value in encoded])
 
 
 def header_block(fields: Mapping[str, str], names: Iterable[str]) -> str:
@@ -66,5 +94,7 @@ def header_block(fields: Mapping[str, str], names: Iterable[str]) -> str:
 
 def spellings(raw_path: str) -> tuple[str, ...]:
     """The path as sent and, where a client or a proxy spelled it differently on the wire, as AWS spells it."""
+    if _PLAIN_PATH.fullmatch(raw_path):
+        return (raw_path,)
     standard = quote_from_bytes(decode_path(raw_path), safe="/-_.~")
     return (raw_path,) if standard == raw_path else (raw_path, standard)

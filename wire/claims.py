@@ -11,7 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from wire.canonical import Headers, canonical_query, header_block, joined_fields, spellings, split_query
+import msgspec
+
+from wire.canonical import Headers, Pairs, canonical_query, header_block, joined_fields, spellings, split_query
 from wire.dates import parse_http_date
 from wire.refusals import Refusal
 
@@ -22,8 +24,9 @@ MAX_EXPIRES = 604_800
 _PRESIGNED = tuple(
     f"X-Amz-{name}" for name in ("Algorithm", "Credential", "Date", "Expires", "SignedHeaders", "Signature")
 )
+_SIGNS = frozenset({"X-Amz-Algorithm", "X-Amz-Signature", "Signature"})
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_BASIC_TIME = re.compile(r"\d{8}T\d{6}Z")
+_BASIC_TIME = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})T([0-9]{2})([0-9]{2})([0-9]{2})Z")
 _HEADER_FIELDS = re.compile(r"\s*(Credential|SignedHeaders|Signature)\s*=\s*([^,\s]*)\s*")
 
 
@@ -39,8 +42,7 @@ class Scope:
         return f"{self.date}/{self.region}/{self.service}/aws4_request"
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(msgspec.Struct, frozen=True):
     """What a request says about who signed it, well formed but not yet verified.
 
     `payload` is the value that stands for the body: a SHA-256 in hex, UNSIGNED-PAYLOAD or a STREAMING-… word.
@@ -80,7 +82,7 @@ def read_claim(method: str, raw_path: str, raw_query: str, headers: Headers) -> 
     fields = joined_fields(headers)
     query = split_query(raw_query)
     authorization = fields.get("authorization")
-    in_query = any(name in ("X-Amz-Algorithm", "X-Amz-Signature", "Signature") for name, _ in query)
+    in_query = not _SIGNS.isdisjoint([name for name, _ in query])
     if authorization is not None and in_query:
         raise Refusal(
             "InvalidArgument",
@@ -94,9 +96,7 @@ def read_claim(method: str, raw_path: str, raw_query: str, headers: Headers) -> 
     return None
 
 
-def _header_claim(
-    authorization: str, method: str, raw_path: str, query: list[tuple[str, str]], fields: dict[str, str]
-) -> Claim:
+def _header_claim(authorization: str, method: str, raw_path: str, query: Pairs, fields: dict[str, str]) -> Claim:
     scheme, _, rest = authorization.partition(" ")
     if scheme != ALGORITHM:
         raise unsupported(scheme)
@@ -120,7 +120,7 @@ def _header_claim(
     )  # fmt: skip
 
 
-def _presigned_claim(method: str, raw_path: str, query: list[tuple[str, str]], fields: dict[str, str]) -> Claim:
+def _presigned_claim(method: str, raw_path: str, query: Pairs, fields: dict[str, str]) -> Claim:
     given = dict(query)
     if "X-Amz-Algorithm" not in given and "Signature" in given:
         raise unsupported("AWS")
@@ -213,10 +213,11 @@ def _header_time(fields: dict[str, str]) -> tuple[str, int]:
 
 def basic_time(value: str) -> int | None:
     """Seconds since 1970 of a time such as 20261120T100000Z, None for any other text."""
-    if not _BASIC_TIME.fullmatch(value):
+    found = _BASIC_TIME.fullmatch(value)
+    if found is None:
         return None
     try:
-        return int(datetime.strptime(value, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp())
+        return int(datetime(*(int(digits) for digits in found.groups()), tzinfo=UTC).timestamp())  # type: ignore[misc,arg-type]
     except ValueError:
         return None
 

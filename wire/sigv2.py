@@ -65,13 +65,14 @@ def read_claim(method: str, raw_path: str, raw_query: str, headers: Headers, *, 
 
     `bucket` is the one the Host header names, None in path style. Raises Refusal for a claim that is malformed.
     """
-    fields = _fields(headers)
-    query = first_values(raw_query)
-    authorization = fields.get("authorization", "")
+    authorization = ",".join(value.strip() for name, value in headers if name.lower() == "authorization")
     if authorization.partition(" ")[0] == SCHEME:
-        return _header_claim(authorization, method, raw_path, raw_query, fields, bucket)
-    if "Signature" in query and "X-Amz-Algorithm" not in query and not authorization:
-        return _presigned_claim(method, raw_path, raw_query, fields, bucket)
+        return _header_claim(authorization, method, raw_path, raw_query, _fields(headers), bucket)
+    if not raw_query or authorization:
+        return None
+    query = first_values(raw_query)
+    if "Signature" in query and "X-Amz-Algorithm" not in query:
+        return _presigned_claim(method, raw_path, raw_query, _fields(headers), bucket)
     return None
 
 

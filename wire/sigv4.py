@@ -140,22 +140,25 @@ def _string_to_sign(timestamp: str, scope: Scope, canonical: str) -> str:
 
 
 def _check_time(claim: Claim, now: float, skew: float) -> None:
-    server = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     if claim.expires is None:
         if abs(now - claim.time) > skew:
             raise Refusal(
                 "RequestTimeTooSkewed",
                 "The difference between the request time and the current time is too large.",
                 RequestTime=claim.timestamp,
-                ServerTime=server,
+                ServerTime=_written(now),
                 MaxAllowedSkewMilliseconds=str(int(skew * 1000)),
             )
     elif claim.time - now > skew:
-        raise Refusal("AccessDenied", "Request is not valid yet", ServerTime=server)
+        raise Refusal("AccessDenied", "Request is not valid yet", ServerTime=_written(now))
     elif now > claim.time + claim.expires:
-        ended = datetime.fromtimestamp(claim.time + claim.expires, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        ended = _written(claim.time + claim.expires)
         raise Refusal(
             "AccessDenied",
             "Request has expired",
-            **{"X-Amz-Expires": str(claim.expires), "Expires": ended, "ServerTime": server},
+            **{"X-Amz-Expires": str(claim.expires), "Expires": ended, "ServerTime": _written(now)},
         )
+
+
+def _written(time: float) -> str:
+    return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterable
-from dataclasses import dataclass
+from functools import lru_cache
+
+import msgspec
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 LOOPBACK = "127.0.0.1"
+KNOWN = 1024
+"""The most addresses whose answer is remembered."""
 
 
-@dataclass(frozen=True, slots=True)
-class Peer:
+class Peer(msgspec.Struct, frozen=True):
     """The client behind the trusted proxies."""
 
     address: str
@@ -27,6 +30,7 @@ class TrustedProxies:
 
     def __init__(self, networks: Iterable[str]) -> None:
         self._networks: tuple[Network, ...] = tuple(ipaddress.ip_network(text, strict=False) for text in networks)
+        self._trusts = lru_cache(maxsize=KNOWN)(self._is_trusted)
 
     def peer(self, remote: str, forwarded_for: str | None, forwarded_proto: str | None) -> Peer:
         """The client, given the peer of the connection and the two headers (repeated lines joined by commas)."""
@@ -38,7 +42,7 @@ class TrustedProxies:
         proto = (forwarded_proto or "").split(",")[-1].strip().lower()
         return Peer(address, secure=trusted and proto == "https")
 
-    def _trusts(self, address: str) -> bool:
+    def _is_trusted(self, address: str) -> bool:
         try:
             parsed = ipaddress.ip_address(address)
         except ValueError:

@@ -56,6 +56,9 @@ class BlobReader(Protocol):
     def read(self, offset: int, length: int) -> bytes:
         """Bytes of the blob, fewer only at its end. Raises BlobUnreadable, BlobMissing (removed), BlobError."""
 
+    def warm(self, offset: int, length: int) -> memoryview | None:
+        """All of these bytes, where that waits for nothing; else None. They hold until the next call."""
+
     def close(self) -> None:
         """Let go. May be called twice."""
 

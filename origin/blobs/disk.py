@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from origin.blobs.contract import BlobError, BlobMissing, BlobUnreadable, StoreBusy, StoreFull, StoreReadOnly
-from origin.blobs.reserve import keep_reserve
+from origin.blobs.reserve import Reserve
 from origin.blobs.syncing import SharedFolder, make_folders, sync_data
 
 _KINDS = {
@@ -89,6 +89,18 @@ class _Reader:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor: int | None = descriptor
+        self._room = bytearray()
+
+    def warm(self, offset: int, length: int) -> memoryview | None:
+        assert self._descriptor is not None
+        if len(self._room) < length:
+            self._room = bytearray(length)
+        room = memoryview(self._room)[:length]
+        try:
+            # From the page cache or not at all (preadv2(2)); file systems that cannot say so refuse.
+            return room if os.preadv(self._descriptor, [room], offset, os.RWF_NOWAIT) == length else None
+        except OSError:
+            return None
 
     def read(self, offset: int, length: int) -> bytes:
         assert self._descriptor is not None
@@ -123,7 +135,6 @@ class DiskBlobs:
         self._blobs = root / "blobs"
         self._temporary = root / "tmp"
         self._quarantine = root / "quarantine"
-        self._reserve = reserve
         self._sync = sync
         for folder in (self._blobs, self._temporary, self._quarantine):
             make_folders(folder)
@@ -136,6 +147,7 @@ class DiskBlobs:
         for above in (self._blobs, root, root.parent):
             SharedFolder(above, sync=sync).settle()
         self._descriptor = os.open(self._blobs, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._reserve = Reserve(self._descriptor, reserve)
         self._tmpfile = tmpfile and self._has_tmpfile()
 
     def _has_tmpfile(self) -> bool:
@@ -152,7 +164,7 @@ class DiskBlobs:
 
     def room(self, length: int) -> None:
         with _translated():
-            keep_reserve(self._descriptor, length, self._reserve)
+            self._reserve.keep(length)
 
     def create(self, blob_id: bytes) -> _Writer:
         self.room(0)

@@ -29,6 +29,9 @@ class _Reader:
             self._reader = self._stores.new.open(self._id)
             return self._reader.read(offset, length)
 
+    def warm(self, offset: int, length: int) -> memoryview | None:
+        return self._reader.warm(offset, length)
+
     def close(self) -> None:
         self._reader.close()
 

@@ -23,7 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTT
 
 from conf.schema import Blobs
 from origin.blobs.contract import BlobError, BlobMissing, StoreBusy, StoreFull
-from origin.blobs.reserve import keep_reserve
+from origin.blobs.reserve import Reserve
 
 FOLDER = "blobs/"
 QUARANTINE = "quarantine/"
@@ -98,6 +98,10 @@ class _Reader:
             return self._head[offset : offset + length]
         return self._store.fetch(self._id, offset, length)[0]
 
+    def warm(self, offset: int, length: int) -> memoryview | None:
+        end = offset + length
+        return memoryview(self._head)[offset:end] if end <= min(len(self._head), self._length) else None
+
     def close(self) -> None:
         """Nothing is held."""
 
@@ -114,7 +118,6 @@ class S3Blobs:
     def __init__(self, settings: Blobs, folder: Path, *, reserve: int) -> None:
         self._bucket = settings.bucket
         self._prefix = settings.prefix
-        self._reserve = reserve
         self._client: Any = boto3.client(
             "s3",
             endpoint_url=settings.endpoint,
@@ -132,13 +135,14 @@ class S3Blobs:
         with _translated():
             self._client.head_bucket(Bucket=self._bucket)
         self._descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._reserve = Reserve(self._descriptor, reserve)
 
     def _key(self, blob_id: bytes) -> str:
         return f"{self._prefix}{FOLDER}{blob_id.hex()}"
 
     def room(self, length: int) -> None:
         with _translated():
-            keep_reserve(self._descriptor, length, self._reserve)
+            self._reserve.keep(length)
 
     def create(self, blob_id: bytes) -> _Writer:
         self.room(0)

@@ -33,6 +33,7 @@ from origin.catalog.rows import (
     UploadState,
     VersionRow,
 )
+from origin.catalog.turns import Loop, Promise
 from origin.catalog.upkeep import Backups, Quotas, Upkeep
 
 T = TypeVar("T")
@@ -127,8 +128,11 @@ class Versions(Protocol):
     def get(self, bucket: int, key: bytes, version_id: str) -> VersionRow | None:
         """That version; the null version has the id ""."""
 
-    def insert(self, sequence: int, version: NewVersion) -> None:
-        """Add a version and make it the latest of its key. It takes over one reference to its manifest."""
+    def insert(self, sequence: int, version: NewVersion, *, replaces: VersionRow | None = None) -> None:
+        """Add a version and make it the latest of its key. It takes over one reference to its manifest.
+
+        `replaces` is a version of that key to be removed; its reference is the caller's to release.
+        """
 
     def remove(self, version: VersionRow) -> None:
         """Remove a version; the one before it becomes the latest. Its reference is the caller's to release."""
@@ -345,8 +349,23 @@ class Catalog(Protocol):
     def write(self, function: Callable[[Tables], T]) -> Future[T]:
         """Queue a transaction. The future fails with what `function` raised, or with a CatalogError."""
 
+    def lend(self, loop: Loop) -> None:
+        """From now on, brief functions may run in turns of that loop."""
+
+    def write_brief(self, function: Callable[[Tables], T], promise: Promise[T]) -> None:
+        """As `write`, for a function of a few statements, called in the lent loop, where it may run as well.
+
+        Of a promise that is done before its function ran, the function is left out.
+        """
+
     def read(self, function: Callable[[Tables], T]) -> T:
         """Run in one snapshot, in the calling thread."""
+
+    def bucket(self, name: str) -> BucketRow | None:
+        """The bucket, read in the calling thread where it is not known."""
+
+    def known_bucket(self, name: str) -> BucketRow | None:
+        """A bucket that was read before and that no commit changed since; None where there is none. Reads nothing."""
 
     def snapshot(self, target: Path, after: int, body: Callable[[BodyRow], None]) -> None:
         """Copy everything, as of one moment, to the new file `target`, in the calling thread; blocks for long.

@@ -7,12 +7,12 @@ manifest and blob numbers are the catalog's own and mean nothing outside it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import IntEnum
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class OwnerRow:
+
+class OwnerRow(msgspec.Struct, frozen=True):
     """An owner; `id` is 64 hexadecimal digits."""
 
     id: str
@@ -20,8 +20,7 @@ class OwnerRow:
     display: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeyRow:
+class KeyRow(msgspec.Struct, frozen=True, kw_only=True):
     """An access key; `secret` is sealed for the access key."""
 
     access_key: str
@@ -34,8 +33,7 @@ class KeyRow:
     created: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BucketRow:
+class BucketRow(msgspec.Struct, frozen=True, kw_only=True):
     """A bucket. `settings` are documents by name: policy, cors and whatever else a bucket can be set to.
 
     `versioning` is never, enabled or suspended; once it was enabled it is never "never" again.
@@ -51,8 +49,7 @@ class BucketRow:
     settings: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Described:
+class Described(msgspec.Struct, frozen=True, kw_only=True):
     """What a client says about an object, apart from its bytes."""
 
     content_type: str
@@ -62,8 +59,7 @@ class Described:
     storage_class: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lock:
+class Lock(msgspec.Struct, frozen=True, kw_only=True):
     """What keeps a version from being removed. `mode` and `until` (seconds since 1970) come together.
 
     `hold` is None where a legal hold was never set: on and off are both answers that somebody gave.
@@ -77,8 +73,7 @@ class Lock:
 UNLOCKED = Lock()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewVersion:
+class NewVersion(msgspec.Struct, frozen=True, kw_only=True):
     """A version to be inserted as the latest of its key. `digests` is sealed for `seal_id`."""
 
     bucket: int
@@ -92,12 +87,11 @@ class NewVersion:
     seal_id: bytes
     digests: bytes
     marker: bool = False
-    tags: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = {}
     lock: Lock = UNLOCKED
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VersionRow:
+class VersionRow(msgspec.Struct, frozen=True, kw_only=True):
     """A version. `sequence` orders the versions of a key, and counts its events."""
 
     sequence: int
@@ -118,8 +112,7 @@ class VersionRow:
     lock: Lock
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ManifestRow:
+class ManifestRow(msgspec.Struct, frozen=True, kw_only=True):
     """Content that versions and parts refer to: an inline body, a list of parts, or segments of its own.
 
     `inline` is sealed for `seal_id`. `parts` are (manifest, size) in order; their references belong to this row.
@@ -144,8 +137,7 @@ class BlobState(IntEnum):
     DEAD = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewBlob:
+class NewBlob(msgspec.Struct, frozen=True, kw_only=True):
     """A blob that is durable under its id. `checksum` covers the stored bytes, so that scrubbing needs no key."""
 
     id: bytes
@@ -157,8 +149,7 @@ class NewBlob:
     wrapped: bytes | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BlobRow:
+class BlobRow(msgspec.Struct, frozen=True, kw_only=True):
     """A blob the catalog knows. Without key_id and wrapped key it is plain."""
 
     number: int
@@ -173,8 +164,7 @@ class BlobRow:
     flagged: bool
 
 
-@dataclass(frozen=True, slots=True)
-class SegmentRow:
+class SegmentRow(msgspec.Struct, frozen=True):
     """Bytes [offset, offset + length) of a manifest are those of the blob from `blob_offset`."""
 
     offset: int
@@ -191,8 +181,7 @@ class UploadState(IntEnum):
     ABORTED = 2
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UploadRow:
+class UploadRow(msgspec.Struct, frozen=True, kw_only=True):
     """A multipart upload. `generation` counts changes of its parts; `manifest`, `sequence` are what it became."""
 
     id: str
@@ -207,12 +196,11 @@ class UploadRow:
     generation: int
     manifest: int | None
     sequence: int | None
-    tags: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = {}
     lock: Lock = UNLOCKED
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PartRow:
+class PartRow(msgspec.Struct, frozen=True, kw_only=True):
     """A part of an upload; `digests` is sealed for `seal_id`."""
 
     number: int
@@ -223,8 +211,7 @@ class PartRow:
     digests: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventRow:
+class EventRow(msgspec.Struct, frozen=True, kw_only=True):
     """A numbered event of the feed."""
 
     position: int

@@ -167,6 +167,9 @@ class Quotas(Protocol):
 
     def usage(self, bucket: int) -> UsageRow: ...
 
+    def limited(self, bucket: int) -> bool:
+        """Whether the bucket has any limit."""
+
     def limit(self, bucket: int, *, objects: int | None, size: int | None) -> None:
         """Set both limits; None is no limit."""
 

@@ -95,8 +95,12 @@ def authorise(tables: Tables, caller: Caller, operation: Operation, bucket: str,
 
     What the object's own list and owner decide is asked of `authorise_version`. Raises ServiceError.
     """
+    return authorise_in(tables.buckets.get(bucket), caller, operation, bucket, key)
+
+
+def authorise_in(row: BucketRow | None, caller: Caller, operation: Operation, bucket: str, key: str = "") -> BucketRow:
+    """As `authorise`, for a row that was read already; None where there is no bucket of that name."""
     _supported(operation)
-    row = tables.buckets.get(bucket)
     if row is None:
         raise no_such_bucket(bucket)
     if caller.expected_owner not in (None, row.owner.id) or not _pays(caller, row):

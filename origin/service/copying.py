@@ -8,8 +8,10 @@ is read and written anew. https://docs.aws.amazon.com/AmazonS3/latest/API/API_Co
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
+
+from msgspec.structs import replace
 
 from origin.catalog.contract import Tables
 from origin.catalog.rows import BucketRow, Described, VersionRow

@@ -6,7 +6,9 @@ The rule of this file: every value the client gave is compared, and one that doe
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from origin.service.model import Expected, ServiceError
 from wire import checksums

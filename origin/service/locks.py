@@ -14,10 +14,10 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import lru_cache
 
 import msgspec
+from msgspec.structs import replace
 
 from origin.catalog.contract import Tables
 from origin.catalog.rows import UNLOCKED, BucketRow, Lock, VersionRow

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+import msgspec
+
 from origin.catalog.rows import UNLOCKED
 from origin.catalog.rows import Lock as Lock
 from origin.seal.vault import CustomerKey as CustomerKey
@@ -105,8 +107,7 @@ class Key:
     """An IAM-style policy document, as it was given."""
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(msgspec.Struct, frozen=True):
     """Who asks, from where. Without a key the caller is anonymous."""
 
     key: Key | None = None
@@ -120,7 +121,7 @@ class Caller:
     """The request's id, as answers and logs have it."""
     pays: bool = False
     """True where the client agreed to pay for the request (x-amz-request-payer: requester)."""
-    context: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    context: Mapping[str, tuple[str, ...]] = {}
     """What policies may ask about the request, by condition key in lower case."""
 
     @property
@@ -152,8 +153,7 @@ class Bucket:
     region: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObjectInfo:
+class ObjectInfo(msgspec.Struct, frozen=True, kw_only=True):
     """One version of an object, all but its bytes."""
 
     bucket: str
@@ -163,12 +163,12 @@ class ObjectInfo:
     """Without quotes: an MD5 in hexadecimal, or hex-N for an object of N parts. Empty for a delete marker."""
     last_modified: float
     content_type: str = "binary/octet-stream"
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
     """Response headers kept with the object, by the names in `KEPT_HEADERS`."""
-    metadata: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = {}
     """User metadata without the x-amz-meta- prefix."""
     owner: Owner
-    checksums: Mapping[str, str] = field(default_factory=dict)
+    checksums: Mapping[str, str] = {}
     """Algorithm (CRC32, CRC32C, CRC64NVME, SHA1, SHA256) → base64, as `x-amz-checksum-…` shows it."""
     checksum_type: str = "FULL_OBJECT"
     storage_class: str = "STANDARD"
@@ -183,7 +183,7 @@ class ObjectInfo:
     """None in a bucket that was never versioned."""
     latest: bool = True
     delete_marker: bool = False
-    tags: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = {}
     lock: Lock = UNLOCKED
     expiration: Expiration | None = None
 
@@ -209,8 +209,7 @@ KEPT_HEADERS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ReadConditions:
+class ReadConditions(msgspec.Struct, frozen=True):
     """Request header values as sent; evaluated in the snapshot that yields the bytes (RFC 9110 §13)."""
 
     if_match: str | None = None
@@ -219,8 +218,7 @@ class ReadConditions:
     if_unmodified_since: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class WriteConditions:
+class WriteConditions(msgspec.Struct, frozen=True):
     """If-Match and If-None-Match of a write; evaluated inside the transaction that commits it."""
 
     if_match: str | None = None
@@ -248,8 +246,7 @@ def _no_late_checksums() -> Mapping[str, str]:
     return {}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expected:
+class Expected(msgspec.Struct, frozen=True, kw_only=True):
     """What the client says the body is. Every given value is checked before the body gets a name.
 
     `late` is asked once, after the last byte of the body, for checksums that came in a trailer; `algorithms` names
@@ -262,7 +259,7 @@ class Expected:
     """Content-MD5, decoded: 16 bytes."""
     sha256: str | None = None
     """x-amz-content-sha256 in hexadecimal, where the payload is signed as a whole."""
-    checksums: Mapping[str, str] = field(default_factory=dict)
+    checksums: Mapping[str, str] = {}
     algorithms: tuple[str, ...] = ()
     late: Callable[[], Mapping[str, str]] = _no_late_checksums
 
@@ -272,20 +269,19 @@ class Expected:
         return self.md5 is not None or bool(self.checksums) or bool(self.algorithms)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PutRequest:
+class PutRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Everything of a PUT but its body."""
 
     bucket: str
     key: str
     content_type: str = "binary/octet-stream"
-    headers: Mapping[str, str] = field(default_factory=dict)
-    metadata: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
+    metadata: Mapping[str, str] = {}
     acl: AclWish | None = None
     storage_class: str = "STANDARD"
-    tags: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = {}
     lock: Lock = UNLOCKED
-    expected: Expected = field(default_factory=Expected)
+    expected: Expected = Expected()
     conditions: WriteConditions = ANY_WRITE
     customer: CustomerKey | None = None
     form: bool = False

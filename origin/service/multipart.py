@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+
 from origin.catalog.rows import UNLOCKED, Lock
 from origin.service.model import AclWish, CustomerKey, Expiration, Owner
 
@@ -48,16 +50,15 @@ class UploadInfo:
     """The headers that say what the object will be encrypted with."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PartInfo:
+class PartInfo(msgspec.Struct, frozen=True, kw_only=True):
     """One uploaded part."""
 
     number: int
     size: int
     etag: str
     last_modified: float
-    checksums: Mapping[str, str] = field(default_factory=dict)
-    encryption: Mapping[str, str] = field(default_factory=dict)
+    checksums: Mapping[str, str] = {}
+    encryption: Mapping[str, str] = {}
     """As `UploadInfo.encryption`."""
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from origin.catalog.contract import Tables
 from origin.catalog.rows import UNLOCKED, Described
-from origin.service.access import authorise, authorise_tags, create_only, writer
+from origin.service.access import authorise, authorise_in, authorise_tags, create_only, writer
 from origin.service.acl import wish_text
 from origin.service.copying import copy
 from origin.service.describe import Digests, described, new_info
@@ -74,9 +75,8 @@ class Objects:
         stores = self._stores
         about = _described(stores, request, request.storage_class)
         key = check_key(request.key)
-        bucket = await stores.read(
-            lambda tables: authorise(tables, caller, operation("PutObject"), request.bucket, request.key)
-        )
+        row = await stores.bucket(request.bucket)
+        bucket = authorise_in(row, caller, operation("PutObject"), request.bucket, request.key)
         authorise_tags(caller, bucket, request.key, request.tags)
         check_wanted(caller, bucket, request.key, request.lock, stores.clock())
         if for_new(bucket, request.lock, stores.clock()) != UNLOCKED and not request.expected.digested:
@@ -105,7 +105,7 @@ class Objects:
                 stores.observe(Step.TRANSACT)
                 return written, placed
 
-            written, placed = await stores.write(transact)
+            written, placed = await stores.write_brief(transact)
             stores.observe(Step.COMMIT)
             ingest.adopted()
         self._duplicates.drop(placed.duplicates)

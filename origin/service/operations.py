@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 
 from origin.service.model import Permission
 
@@ -36,6 +37,11 @@ class Gate(StrEnum):
     """Removes a version, or hides it behind a delete marker."""
     CHANGE = "change"
     """Changes the lock itself."""
+
+
+@cache
+def _label(name: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +69,7 @@ class Operation:
     @property
     def label(self) -> str:
         """The metric label, such as put_object."""
-        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", self.name).lower()
+        return _label(self.name)
 
     @property
     def configures(self) -> bool:
@@ -224,6 +230,12 @@ def operation(name: str) -> Operation:
     return BY_NAME[name]
 
 
+_ROWS: dict[tuple[Level, str, str], tuple[Operation, ...]] = {
+    place: tuple(row for row in TABLE if (row.level, row.method, row.subresource) == place)
+    for place in {(row.level, row.method, row.subresource) for row in TABLE}
+}
+
+
 def candidates(level: Level, method: str, subresource: str) -> tuple[Operation, ...]:
     """The rows that a request may mean; none is NotImplemented (or MethodNotAllowed), never another row."""
-    return tuple(row for row in TABLE if (row.level, row.method, row.subresource) == (level, method, subresource))
+    return _ROWS.get((level, method, subresource), ())

@@ -7,7 +7,9 @@ are known, under the same seal, shares the object's bytes; any other copy is rea
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from origin.catalog.contract import Tables
 from origin.catalog.rows import PartRow, UploadRow, UploadState
@@ -21,7 +23,7 @@ from origin.service.model import Caller, CustomerKey, Expected, ServiceError
 from origin.service.multipart import PartInfo
 from origin.service.operations import operation
 from origin.service.placing import place_content
-from origin.service.quota import check_quota
+from origin.service.quota import check_quota, usage_before
 from origin.service.reading import Reading
 from origin.service.steps import Step
 from origin.service.stores import Stores
@@ -132,7 +134,7 @@ async def _keep(
         upload = open_upload(tables, caller, "UploadPart", place.bucket, place.key, place.upload_id)
         number, dropped = manifest(tables)
         part = PartRow(number=place.number, manifest=number, size=size, created=now, seal_id=seal_id, digests=sealed)
-        usage = tables.quotas.usage(upload.bucket)
+        usage = usage_before(tables, upload.bucket)
         replaced = tables.uploads.put_part(upload.id, part)
         check_quota(tables, place.bucket, upload.bucket, usage)
         if replaced is not None:

@@ -7,7 +7,9 @@ the tables, so a function may be run again from its start.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from origin.catalog.contract import Tables
 from origin.catalog.rows import BlobState, BucketRow, Described, Lock, NewBlob, NewVersion, OwnerRow, VersionRow
@@ -21,7 +23,7 @@ from origin.service.locks import check_removable
 from origin.service.locks import for_new as lock_of_new
 from origin.service.model import Caller, DeleteConditions, ServiceError, WriteConditions
 from origin.service.notifications import Cause, note, removal
-from origin.service.quota import check_quota
+from origin.service.quota import check_quota, usage_before
 from origin.service.source import INLINE
 from origin.service.stores import Stores
 from origin.service.version_ids import new_id, shown_id
@@ -209,7 +211,7 @@ def place_version(
     version = admit(tables, bucket, version)
     latest = tables.versions.latest(bucket.number, version.key)
     check_conditions(stores, latest, version.key, conditions, create_only=create_only)
-    before = tables.quotas.usage(bucket.number)
+    before = usage_before(tables, bucket.number)
     written = _place(stores, tables, bucket, version, OBJECT_CREATED, cause, latest)
     check_quota(tables, bucket.name, bucket.number, before, completed=completed)
     return written
@@ -247,11 +249,12 @@ def _place(
     version = replace(version, version_id=new_id(stores, bucket, sequence))
     if not version.marker:
         version = replace(version, lock=lock_of_new(bucket, version.lock, now))
+    null: VersionRow | None = None
     if not version.version_id and latest is not None:
         null = latest if not latest.version_id else tables.versions.get(bucket.number, version.key, "")
-        if null is not None:
-            _drop(tables, null, now, sequence, bypass=False)
-    tables.versions.insert(sequence, version)
+    if null is not None:
+        _give_up(tables, null, now, sequence, bypass=False)
+    tables.versions.insert(sequence, version, replaces=null)
     notice = note(stores, bucket, sequence, cause, version.key, version=None if version.marker else version)
     tables.events.add(kind, bucket.name, version.key, shown_id(bucket, version.version_id), sequence, now, notice)
     return Written(bucket, sequence, version)
@@ -266,15 +269,15 @@ def remove_version(
     Raises ServiceError AccessDenied where its lock holds.
     """
     sequence, now = tables.meta.mutation(), stores.clock()
-    _drop(tables, version, now, sequence, bypass=bypass)
+    _give_up(tables, version, now, sequence, bypass=bypass)
+    tables.versions.remove(version)
     shown = shown_id(bucket, version.version_id)
     notice = note(stores, bucket, sequence, removal(caller, marker=False), version.key)
     tables.events.add(OBJECT_REMOVED, bucket.name, version.key, shown, sequence, now, notice)
 
 
-def _drop(tables: Tables, version: VersionRow, now: float, mutation: int, *, bypass: bool) -> None:
-    """The only place where a version is removed, and so the place of the lock gate."""
+def _give_up(tables: Tables, version: VersionRow, now: float, mutation: int, *, bypass: bool) -> None:
+    """Release what a version holds that is about to be removed. Nothing is removed otherwise: here is the lock gate."""
     check_removable(version, now, bypass=bypass)
-    tables.versions.remove(version)
     if version.manifest is not None:
         tables.manifests.release(version.manifest, now, mutation)

@@ -18,12 +18,17 @@ from origin.service.stores import BareStores
 JSON = dict[str, Any]
 
 
-def check_quota(tables: Tables, name: str, bucket: int, before: UsageRow, *, completed: int = 0) -> None:
+def usage_before(tables: Tables, bucket: int) -> UsageRow | None:
+    """What `check_quota` needs to know of the bucket before the change; None where nothing is limited."""
+    return tables.quotas.usage(bucket) if tables.quotas.limited(bucket) else None
+
+
+def check_quota(tables: Tables, name: str, bucket: int, before: UsageRow | None, *, completed: int = 0) -> None:
     """Raise QuotaExceeded where the transaction made the bucket grow over its quota.
 
     `completed` is the bytes of the parts of an upload that became an object and are still counted as uploading.
     """
-    if before.max_objects is None and before.max_bytes is None:
+    if before is None:
         return
     after = tables.quotas.usage(bucket)
     if before.max_objects is not None and before.objects < after.objects > before.max_objects:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from dataclasses import replace
 from types import TracebackType
 from typing import Self
+
+from msgspec.structs import replace
 
 from origin.catalog.contract import Tables
 from origin.catalog.rows import BucketRow, ManifestRow, VersionRow
@@ -63,19 +64,25 @@ class Reading:
         return self.end - self.start
 
     async def chunks(self) -> AsyncIterator[bytes | bytearray]:
-        """The bytes, in pieces of at most 1 MiB, one read ahead. To be iterated once.
+        """The bytes, in pieces of at most 1 MiB. To be iterated once.
 
-        Raises Damaged; ServiceError where a store fails.
+        What the page cache has is opened here, between two turns of the loop; from the first piece on that it has not,
+        threads read one piece ahead. Raises Damaged; ServiceError where a store fails.
         """
         piece, position = self._first, self.start + len(self._first)
         while piece:
-            if position < self.end:
+            if self._ahead is not None and position < self.end:
                 self._ahead = asyncio.ensure_future(self._piece(position))
             yield piece
             if position >= self.end:
                 return
-            assert self._ahead is not None
-            piece = await finished(self._ahead)
+            warm = self._source.warm(position, self.end) if self._ahead is None else None
+            if warm is not None:
+                await asyncio.sleep(0)
+                piece = warm
+            else:
+                self._ahead = self._ahead or asyncio.ensure_future(self._piece(position))
+                piece = await finished(self._ahead)
             position += len(piece)
 
     async def _piece(self, position: int) -> bytes | bytearray:

@@ -82,6 +82,7 @@ class Service:
         Raises conf.errors.StartError with one sentence that names the file or setting.
         """
         lock, stores, log = await asyncio.to_thread(open_stores, settings, clock, observe)
+        stores.catalog.lend(asyncio.get_running_loop())
         service = cls(settings, stores, lock, log)
         try:
             await _first_keys(service)

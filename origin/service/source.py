@@ -21,6 +21,8 @@ from origin.service.stores import Stores
 
 PIECE = 1024 * 1024
 """Bytes opened in one hop to a thread, which costs 0.1 ms; opening them takes 0.15 ms (2 cores, 2026-11)."""
+WARM = 256 * 1024
+"""Bytes of the page cache that are opened in the event loop at once: 60 µs, half of what a hop costs."""
 WINDOW = 64 * 1024 * 1024
 """Bytes of a manifest whose segments are looked up at once."""
 INLINE = "inline body"
@@ -78,6 +80,17 @@ class Source:
         shift = segment.blob_offset - segment.offset
         return self._blob.read(inside + shift, min(until, segment.offset + segment.length) + shift)
 
+    def warm(self, position: int, end: int) -> bytearray | None:
+        """As `piece`, of at most WARM bytes, where they can be had without waiting for anything; else None."""
+        blob, inside = self._blob, position - self._base
+        if blob is None or not self._window or not 0 <= inside < self._leaf.size:
+            return None
+        segment = self._window[0]
+        if blob.row.id != segment.blob.id or not segment.offset <= inside < segment.offset + segment.length:
+            return None
+        shift = segment.blob_offset - segment.offset
+        return blob.warm(inside + shift, min(end - self._base, segment.offset + segment.length) + shift)
+
     def close(self) -> None:
         """Let go of the open blob. May be called twice."""
         if self._blob is not None:
@@ -134,13 +147,24 @@ class _OpenBlob:
             self.close()
             raise self._flagged(error) from error
 
-    def read(self, start: int, end: int) -> bytes | bytearray:
+    def read(self, start: int, end: int) -> bytearray:
         """Plaintext from `start`, up to PIECE bytes, ending with a frame or at `end`."""
         assert self._reader is not None
         end = min(end, start - start % FRAME + PIECE)
         first, after = covering(start, end)
+        return self._opened(start, end, first, self._reader.read(*stored_range(first, after, self.row.size)))
+
+    def warm(self, start: int, end: int) -> bytearray | None:
+        """As `read`, of at most WARM bytes, where the store gives them without waiting."""
+        assert self._reader is not None
+        end = min(end, start - start % FRAME + WARM)
+        first, after = covering(start, end)
+        stored = self._reader.warm(*stored_range(first, after, self.row.size))
+        return None if stored is None else self._opened(start, end, first, stored)
+
+    def _opened(self, start: int, end: int, first: int, stored: bytes | memoryview) -> bytearray:
         try:
-            plain = self._opener.open(first, self._reader.read(*stored_range(first, after, self.row.size)))
+            plain = self._opener.open(first, stored)
         except Damaged as error:
             raise self._flagged(error) from error
         skip = start - first * FRAME

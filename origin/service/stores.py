@@ -25,6 +25,7 @@ from origin.catalog.contract import (
     CatalogReadOnly,
     Tables,
 )
+from origin.catalog.rows import BucketRow
 from origin.seal.keyring import KeyRing, StoreKeys
 from origin.service.model import ServiceError
 from origin.service.steps import Observer
@@ -112,9 +113,23 @@ class BareStores:
         except CatalogError as error:
             raise refusal(error) from error
 
+    async def write_brief(self, function: Callable[[Tables], T]) -> T:
+        """As `write`, for a function of a few statements: it may run in a turn of this loop."""
+        promise: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self.catalog.write_brief(function, promise)
+        try:
+            return await promise
+        except CatalogError as error:
+            raise refusal(error) from error
+
     async def read(self, function: Callable[[Tables], T]) -> T:
         """Run a function in one snapshot, in a thread. Raises what it raised, else ServiceError."""
         return await self.reading(lambda: self.catalog.read(function))
+
+    async def bucket(self, name: str) -> BucketRow | None:
+        """A bucket as of the last commit; costs no I/O when it is known. Raises ServiceError."""
+        known = self.catalog.known_bucket(name)
+        return known if known is not None else await self.reading(lambda: self.catalog.bucket(name))
 
     async def reading(self, function: Callable[[], T]) -> T:
         """Run blocking work of a read in a thread."""

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from functools import lru_cache
 
-from origin.api.peer import Peer
+import msgspec
+from msgspec.structs import replace
+
 from origin.service.keys import Keys
 from origin.service.model import Caller, Key, Permission
 from wire import sigv2, sigv4
@@ -26,8 +28,7 @@ _HOISTED = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(msgspec.Struct, frozen=True):
     """A verified request: who sent it, what stands for its body, and what verifies the chunks of a signed stream."""
 
     caller: Caller
@@ -43,15 +44,21 @@ Claim = sigv4.Claim | sigv2.Claim
 
 
 async def authenticate(
-    claim: Claim | None, headers: Mapping[str, str], peer: Peer, keys: Keys, *, now: float, skew: float
+    claim: Claim | None,
+    headers: Mapping[str, str],
+    stranger: Caller,
+    keys: Keys,
+    *,
+    now: float,
+    skew: float,
 ) -> Identity:
-    """Verify a claim (None is anonymous) with the key it names.
+    """Verify a claim (None is anonymous) with the key it names. `stranger` is the caller before that.
 
     Raises Refusal: InvalidAccessKeyId, and all that `sigv4.verify` and `sigv2.verify` raise.
     """
     if claim is None:
         payload = headers.get("x-amz-content-sha256", sigv4.UNSIGNED_PAYLOAD)
-        return Identity(Caller(address=peer.address, secure=peer.secure), payload)
+        return Identity(stranger, payload)
     key, secret = await known_key(keys, claim.access_key)
     chain = None
     if isinstance(claim, sigv4.Claim):
@@ -59,7 +66,7 @@ async def authenticate(
     else:
         sigv2.verify(claim, secret, now=now, skew=skew)
     anonymous_view = Permission.EDGE in key.permissions and headers.get(ACCESS_HEADER) != "key"
-    caller = Caller(key=key, anonymous_view=anonymous_view, address=peer.address, secure=peer.secure)
+    caller = replace(stranger, key=key, anonymous_view=anonymous_view)
     return Identity(caller, claim.payload, True, claim.presigned, claim.time, chain)
 
 
@@ -83,10 +90,16 @@ def hoisted(query: Mapping[str, str]) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for name, value in query.items():
-        lower = name.lower()
-        if _HOISTED.fullmatch(lower) and not _is_empty_checksum(lower, value):
+        lower = _hoisted_name(name)
+        if lower is not None and not _is_empty_checksum(lower, value):
             found[lower] = value
     return found
+
+
+@lru_cache(maxsize=256)
+def _hoisted_name(name: str) -> str | None:
+    lower = name.lower()
+    return lower if _HOISTED.fullmatch(lower) else None
 
 
 def _is_empty_checksum(name: str, value: str) -> bool:

@@ -13,11 +13,11 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import replace
 
 from aiohttp import ClientError
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web import BaseRequest, RequestPayloadError
+from msgspec.structs import replace
 
 from origin.api.s3.authenticate import Identity
 from origin.service.model import Expected
@@ -159,8 +159,10 @@ class Body:
         content = self._request.content
         while True:
             try:
-                async with asyncio.timeout(self._stall):
-                    piece = await content.readany()
+                piece = content.read_nowait()  # what has come needs no watch over whether it comes
+                if not piece and not content.is_eof():
+                    async with asyncio.timeout(self._stall):
+                        piece = await content.readany()
             except TimeoutError:
                 raise Refusal(
                     "RequestTimeout",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+
 from conf.schema import Origin
 from origin.api.s3 import xml
 from origin.api.s3.body import Body
@@ -19,8 +21,7 @@ from wire.refusals import Refusal
 MAX_PARTS = 10_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class Call(msgspec.Struct, frozen=True, kw_only=True):
     """One authenticated request. Headers are by lower-case name and include those hoisted into a signed query."""
 
     service: Service
@@ -90,12 +91,11 @@ class Pending:
     result: Awaitable[Finished]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """A status, headers, and a body: bytes, a read in progress, or something pending."""
 
     status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
     body: bytes | Reading | Pending = b""
 
 

@@ -7,10 +7,11 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-ke
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
 from math import ceil
 from urllib.parse import parse_qsl, unquote
+
+from msgspec.structs import replace
 
 from origin.api.s3.authenticate import Identity
 from origin.service.model import Caller, Lock
@@ -33,6 +34,36 @@ _LOCK = "s3:object-lock-"
 _DAY = 86400
 FORM = "POST"
 """The kind of signature of a form."""
+
+
+class LateContext(Mapping[str, tuple[str, ...]]):
+    """The condition keys of a request, made when a policy first asks: most requests meet none.
+
+    `identity` is set once the request is verified; nobody asks before.
+    """
+
+    def __init__(self, headers: Mapping[str, str], query: Mapping[str, str], now: float) -> None:
+        self._headers = headers
+        self._query = query
+        self._now = now
+        self.identity: Identity | None = None
+        self._made: Mapping[str, tuple[str, ...]] | None = None
+
+    @property
+    def _keys(self) -> Mapping[str, tuple[str, ...]]:
+        if self._made is None:
+            assert self.identity is not None, "nobody is asked about before the signature holds"
+            self._made = context_of(self.identity, self._headers, self._query, self._now)
+        return self._made
+
+    def __getitem__(self, key: str) -> tuple[str, ...]:
+        return self._keys[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys)
+
+    def __len__(self) -> int:
+        return len(self._keys)
 
 
 def context_of(identity: Identity, headers: Mapping[str, str], query: Mapping[str, str], now: float) -> Context:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 import structlog
 from aiohttp.web import BaseRequest, StreamResponse
@@ -21,7 +20,7 @@ from origin.api.s3 import cors, errors, probes, reserved, switches, webpages
 from origin.api.s3.authenticate import Claim, Identity, authenticate, hoisted
 from origin.api.s3.body import Body
 from origin.api.s3.call import XML_TYPE, Answer, Call
-from origin.api.s3.context import context_of
+from origin.api.s3.context import LateContext
 from origin.api.s3.handlers import HANDLERS
 from origin.api.s3.headers import of_marker, of_object
 from origin.api.s3.hosts import Hosts
@@ -120,27 +119,26 @@ class Endpoint:
             )
         exchange.cors = await self._cors(request.method, raw_path, headers)
         demand_length(request.method, raw_path, query, headers, self._hosts)
-        claim = self._claim(request.method, raw_path, raw_query, lines, self._hosts.bucket(headers.get("host", "")))
+        virtual = self._hosts.bucket(headers.get("host", ""))
+        claim = self._claim(request.method, raw_path, raw_query, lines, virtual)
         if claim is not None and claim.presigned:
             headers |= hoisted(query)
-        identity = await authenticate(
-            claim,
-            headers,
-            self._peer(request, headers),
-            self._service.keys,
-            now=self._clock(),
-            skew=self._settings.clock_skew,
-        )
-        caller = replace(
-            identity.caller,
+        now = self._clock()
+        context = LateContext(headers, query, now)
+        peer = self._peer(request, headers)
+        stranger = Caller(
+            address=peer.address,
+            secure=peer.secure,
             expected_owner=headers.get("x-amz-expected-bucket-owner"),
             request=exchange.ids.request,
             pays=headers.get("x-amz-request-payer", "").lower() == "requester",
-            context=context_of(identity, headers, query, self._clock()),
+            context=context,
         )
-        identity = replace(identity, caller=caller)
-        exchange.identity = identity
-        if raw_path.startswith(reserved.PREFIX) and self._hosts.bucket(headers.get("host", "")) is None:
+        identity = await authenticate(
+            claim, headers, stranger, self._service.keys, now=now, skew=self._settings.clock_skew
+        )
+        context.identity = exchange.identity = identity
+        if raw_path.startswith(reserved.PREFIX) and virtual is None:
             return await self._answer_reserved(exchange, raw_path, query)
         found = route(request.method, raw_path, query, headers, self._hosts)
         exchange.operation = found.operation.label
@@ -164,9 +162,10 @@ class Endpoint:
         exchange.operation = "website"
         if request.method == "OPTIONS":
             return await cors.preflight(self._service, bucket, headers)
-        identity = Identity(Caller(address=peer.address, secure=peer.secure), "")
-        context = context_of(identity, headers, {}, self._clock())
-        exchange.identity = replace(identity, caller=replace(identity.caller, context=context))
+        context = LateContext(headers, {}, self._clock())
+        context.identity = exchange.identity = Identity(
+            Caller(address=peer.address, secure=peer.secure, context=context), ""
+        )
         exchange.cors = await cors.answered(self._service, bucket, request.method, headers)
         visit = Visit(
             service=self._service,
@@ -233,8 +232,8 @@ class Endpoint:
     async def _send(self, exchange: Exchange, answer: Answer) -> StreamResponse:
         return await send(
             exchange.request,
-            replace(answer, headers={**answer.headers, **exchange.cors}),
-            exchange.ids,
+            answer,
+            {**answer.headers, **exchange.cors, **exchange.ids.headers()},
             lambda error: self._error_document(exchange, error),
             close=exchange.must_close or self._draining,
             stall=self._settings.body_timeout,
@@ -281,6 +280,8 @@ class Endpoint:
         )
 
     def _log(self, exchange: Exchange, response: StreamResponse, started: float) -> None:
+        if not self._access_log.on:
+            return
         request = exchange.request
         caller = exchange.identity.caller if exchange.identity else None
         self._access_log.write(

@@ -8,9 +8,13 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 
 from conf.schema import Settings
 from conf.sockets import split_address
+
+KNOWN = 1024
+"""The most Host headers whose answer is remembered."""
 
 
 def host_name(header: str) -> str:
@@ -43,9 +47,14 @@ class Hosts:
         self._bucket_hosts = frozenset(settings.origin.bucket_hosts) - self._own
         self._websites = tuple(sorted(settings.website.domains, key=len, reverse=True))
         self._website_hosts = frozenset(settings.website.hosts) - self._own
+        self._known_buckets = lru_cache(maxsize=KNOWN)(self._bucket)
+        self._known_websites = lru_cache(maxsize=KNOWN)(self._website)
 
     def bucket(self, header: str) -> str | None:
         """The bucket that a Host header names (virtual-host style), None for path style."""
+        return self._known_buckets(header)
+
+    def _bucket(self, header: str) -> str | None:
         name = host_name(header)
         if name in self._own or is_address(name):
             return None
@@ -58,6 +67,9 @@ class Hosts:
 
     def website(self, header: str) -> str | None:
         """The bucket whose website a Host header names, "" for a website domain itself, None for the S3 API."""
+        return self._known_websites(header)
+
+    def _website(self, header: str) -> str | None:
         name = host_name(header)
         if name in self._website_hosts:
             return name

@@ -6,7 +6,7 @@ the service. https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketLifecy
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from origin.api.s3 import xml
 from origin.api.s3.call import Answer, Call, xml_answer

@@ -7,7 +7,8 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html, …/API_Head
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from origin.api.s3 import headers as fields
 from origin.api.s3.call import Answer, Call

@@ -7,8 +7,9 @@ the bytes is checked before the first of them is stored.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import replace
 from urllib.parse import quote, urlencode, urlsplit
+
+from msgspec.structs import replace
 
 from origin.api.s3 import xml
 from origin.api.s3.authenticate import known_key

@@ -10,9 +10,9 @@ import asyncio
 import os
 from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import TypeVar
 
+import msgspec
 import structlog
 from aiohttp.web import BaseRequest, Response, StreamResponse
 
@@ -31,8 +31,7 @@ ErrorElement = Callable[[Exception], bytes]
 R = TypeVar("R", bound=StreamResponse)
 
 
-@dataclass(frozen=True, slots=True)
-class Ids:
+class Ids(msgspec.Struct, frozen=True):
     """The two ids that name a request in answers and logs."""
 
     request: str
@@ -41,7 +40,8 @@ class Ids:
     @classmethod
     def new(cls) -> Ids:
         """Random ids in AWS's shapes."""
-        return cls(os.urandom(8).hex().upper(), b64encode(os.urandom(24)).decode())
+        random = os.urandom(32)
+        return cls(random[:8].hex().upper(), b64encode(random[8:]).decode())
 
     def headers(self) -> dict[str, str]:
         """The headers of every answer."""
@@ -51,19 +51,19 @@ class Ids:
 async def send(
     request: BaseRequest,
     answer: Answer,
-    ids: Ids,
+    headers: Mapping[str, str],
     error_element: ErrorElement,
     *,
     close: bool,
     stall: float,
     patience: float = PATIENCE,
 ) -> StreamResponse:
-    """Send the answer. `close` ends the connection afterwards; a client may not take anything for `stall` seconds.
+    """Send the answer with these headers. `close` ends the connection afterwards; `stall` is how long, in seconds, a
+    client may take nothing.
 
     Raises what a pending result raises, as long as nothing has been sent; later errors go into the 200 through
     `error_element`, as AWS documents for CopyObject and CompleteMultipartUpload.
     """
-    headers = {**answer.headers, **ids.headers()}
     match answer.body:
         case Reading() as reading:
             return await _send_reading(request, answer.status, headers, reading, close=close, stall=stall)
@@ -93,9 +93,10 @@ async def _send_reading(
         await response.prepare(request)
         try:
             async for chunk in reading.chunks():
-                for at in range(0, len(chunk), SLICE):
+                view = memoryview(chunk)
+                for at in range(0, len(view), SLICE):
                     async with asyncio.timeout(stall):
-                        await response.write(chunk[at : at + SLICE])
+                        await response.write(view[at : at + SLICE])
         except ConnectionError:
             request.protocol.force_close()
         except TimeoutError:

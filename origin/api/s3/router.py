@@ -8,7 +8,8 @@ split before it is decoded and is never normalised.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from origin.api.s3.hosts import Hosts
 from origin.service.operations import SUBRESOURCES, TABLE, Level, Operation, candidates
@@ -49,10 +50,10 @@ _OF_ALL_PARTS = frozenset({"CompleteMultipartUpload", "AbortMultipartUpload"})
 _OF_A_BUCKET = frozenset({"CreateBucket", "DeleteBucket"})
 _OF_OBJECTS = (PARAMETERS | SUBRESOURCES[Level.OBJECT]) - {"x-id"}
 """What, beside a bucket's name alone, is a request for an object or a listing whose path was cut short."""
+_FOREIGN = PARAMETERS - _PLAIN_WRITE
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(msgspec.Struct, frozen=True):
     """What a request asks for. `bucket` is empty at the service, `key` at the service and at buckets."""
 
     operation: Operation
@@ -123,6 +124,8 @@ def decode(raw: str) -> str:
 
 def _subresource(level: Level, query: Mapping[str, str]) -> str:
     """The one sub-resource that the query names, "" for none."""
+    if not query:
+        return ""
     known = [name for name in query if name in SUBRESOURCES[level]]
     if len(known) > 1:
         raise Refusal(
@@ -166,7 +169,7 @@ def _check_parameters(operation: Operation, method: str, query: Mapping[str, str
         raise Refusal("InvalidArgument", f"{foreign[0]} has no meaning here.", ArgumentName=foreign[0])
     if operation.level is not Level.OBJECT or operation.subresource:
         return
-    foreign = [name for name in query if name in PARAMETERS - _PLAIN_WRITE] if method not in _READS else []
+    foreign = [name for name in query if name in _FOREIGN] if method not in _READS else []
     if "partNumber" in foreign:
         raise Refusal("InvalidArgument", "partNumber needs uploadId.", ArgumentName="partNumber")
     if foreign:

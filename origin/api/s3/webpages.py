@@ -9,10 +9,12 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/WebsiteEndpoints.html
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from html import escape
 from http import HTTPStatus
 from urllib.parse import quote
+
+from msgspec.structs import replace
 
 from origin.api.s3 import errors
 from origin.api.s3 import headers as fields

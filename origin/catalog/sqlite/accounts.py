@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+import apsw
+
 from origin.catalog.sqlite.sql import Table, pack, unpack
 from origin.catalog.upkeep import BackupRow, UsageRow
 
 
 class Quotas(Table):
-    """upkeep.Quotas."""
+    """upkeep.Quotas. Which buckets have no limit is remembered until `forget`."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        super().__init__(connection)
+        self._unlimited: set[int] = set()
+
+    def limited(self, bucket: int) -> bool:
+        if bucket in self._unlimited:
+            return False
+        usage = self.usage(bucket)
+        if usage.max_objects is not None or usage.max_bytes is not None:
+            return True
+        self._unlimited.add(bucket)
+        return False
+
+    def forget(self) -> None:
+        """Ask every bucket anew."""
+        self._unlimited.clear()
 
     def usage(self, bucket: int) -> UsageRow:
         row = self._one(
@@ -17,6 +36,7 @@ class Quotas(Table):
         return UsageRow(*row)
 
     def limit(self, bucket: int, *, objects: int | None, size: int | None) -> None:
+        self.forget()
         self._run("UPDATE usage SET max_objects = ?, max_bytes = ? WHERE bucket = ?", (objects, size, bucket))
 
     def upload(self, upload_id: str) -> int:

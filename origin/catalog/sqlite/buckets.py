@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import apsw
+
 from origin.catalog.rows import BucketRow, EventRow
 from origin.catalog.sqlite.sql import Table, owner, unpack
 
@@ -27,23 +29,43 @@ def _bucket(row: tuple[Any, ...]) -> BucketRow:
 
 
 class Buckets(Table):
-    """contract.Buckets."""
+    """contract.Buckets. What `get` found is remembered until `forget`, which is for each end of a snapshot."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        super().__init__(connection)
+        self._found: dict[str, BucketRow] = {}
+        self.changes = 0
+        """How often a bucket was changed through this connection."""
 
     def get(self, name: str) -> BucketRow | None:
-        row = self._one(_BUCKETS + "WHERE b.name = ?", (name,))
-        return _bucket(row) if row else None
+        known = self._found.get(name)
+        if known is None:
+            row = self._one(_BUCKETS + "WHERE b.name = ?", (name,))
+            if row is None:
+                return None
+            known = self._found[name] = _bucket(row)
+        return known
+
+    def forget(self) -> None:
+        """Read every bucket anew."""
+        self._found.clear()
+
+    def _change(self, sql: str, values: tuple[Any, ...]) -> None:
+        self.changes += 1
+        self._found.clear()
+        self._run(sql, values)
 
     def add(self, *, name: str, owner: str, created: float, acl: str, region: str) -> None:
-        self._run(
+        self._change(
             "INSERT INTO buckets (name, owner, created, acl, region) VALUES (?, ?, ?, ?, ?)",
             (name, owner, created, acl, region),
         )
 
     def set_acl(self, number: int, acl: str) -> None:
-        self._run("UPDATE buckets SET acl = ? WHERE number = ?", (acl, number))
+        self._change("UPDATE buckets SET acl = ? WHERE number = ?", (acl, number))
 
     def set_versioning(self, number: int, state: str) -> None:
-        self._run("UPDATE buckets SET versioning = ? WHERE number = ?", (state, number))
+        self._change("UPDATE buckets SET versioning = ? WHERE number = ?", (state, number))
 
     def with_setting(self, name: str) -> list[BucketRow]:
         rows = self._run(_BUCKETS + "WHERE json_extract(b.settings, ?) IS NOT NULL ORDER BY b.number", (f'$."{name}"',))
@@ -51,7 +73,7 @@ class Buckets(Table):
 
     def set_setting(self, number: int, name: str, document: str | None) -> None:
         # A merge patch (RFC 7396) takes a null as "remove".
-        self._run(
+        self._change(
             "UPDATE buckets SET settings = json_patch(settings, json_object(?, ?)) WHERE number = ?",
             (name, document, number),
         )
@@ -68,11 +90,15 @@ class Buckets(Table):
         return self._value("SELECT 1 FROM versions WHERE bucket = ? LIMIT 1", (number,)) is not None
 
     def remove(self, number: int) -> None:
-        self._run("DELETE FROM buckets WHERE number = ?", (number,))
+        self._change("DELETE FROM buckets WHERE number = ?", (number,))
 
 
 class Events(Table):
-    """contract.Events."""
+    """contract.Events. Events are held until they are numbered, and become rows of the same transaction then."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        super().__init__(connection)
+        self._held: list[tuple[float, str, str, bytes | None, str | None, int, bytes | None]] = []
 
     def add(
         self,
@@ -84,19 +110,28 @@ class Events(Table):
         time: float,
         notice: bytes | None = None,
     ) -> None:
-        self._run(
-            "INSERT INTO events (time, kind, bucket, key, version, counter, notice) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (time, kind, bucket, key, version, counter, notice),
-        )
+        self._held.append((time, kind, bucket, key, version, counter, notice))
+
+    @property
+    def held(self) -> int:
+        """How many events are held."""
+        return len(self._held)
+
+    def drop(self, beyond: int) -> None:
+        """Forget all but the first `beyond` of those that are held."""
+        del self._held[beyond:]
 
     def number(self) -> int:
         newest = self.newest()
-        # The rows to number are read whole before the first is numbered: the index they come from shrinks under it.
-        waiting = self._run("SELECT id FROM events WHERE position IS NULL ORDER BY id").fetchall()
-        if waiting:
-            for (event,) in waiting:
-                newest += 1
-                self._run("UPDATE events SET position = ? WHERE id = ?", (newest, event))
+        if self._held:
+            rows = [(newest + place, *event) for place, event in enumerate(self._held, start=1)]
+            self._held.clear()
+            self._connection.executemany(
+                "INSERT INTO events (position, time, kind, bucket, key, version, counter, notice)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                rows,
+            )
+            newest += len(rows)
             self._run("UPDATE counters SET value = ? WHERE name = 'position'", (newest,))
         return newest
 

@@ -102,9 +102,10 @@ class Manifests(Table):
         )
 
     def release(self, number: int, now: float, mutation: int) -> None:
-        self._run("UPDATE manifests SET refs = refs - 1 WHERE number = ?", (number,))
         self._run(
-            "UPDATE manifests SET doomed_at = ?, doomed_in = ? WHERE number = ? AND refs = 0", (now, mutation, number)
+            "UPDATE manifests SET refs = refs - 1, doomed_at = iif(refs = 1, ?, doomed_at),"
+            " doomed_in = iif(refs = 1, ?, doomed_in) WHERE number = ?",
+            (now, mutation, number),
         )
 
     def doomed(self, before: float, mutation: int, limit: int) -> list[ManifestRow]:
@@ -164,9 +165,9 @@ class Blobs(Table):
         )
 
     def release(self, number: int, now: float, mutation: int) -> None:
-        self._run("UPDATE blobs SET refs = refs - 1 WHERE number = ?", (number,))
         self._run(
-            "UPDATE blobs SET state = 1, doomed_at = ?, doomed_in = ? WHERE number = ? AND refs = 0",
+            "UPDATE blobs SET refs = refs - 1, state = iif(refs = 1, 1, state),"
+            " doomed_at = iif(refs = 1, ?, doomed_at), doomed_in = iif(refs = 1, ?, doomed_in) WHERE number = ?",
             (now, mutation, number),
         )
 

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import apsw
+
 from origin.catalog.rows import KeyRow, OwnerRow
 from origin.catalog.sqlite.sql import Table, owner, pack, unpack
 
 
 class Meta(Table):
-    """contract.Meta."""
+    """contract.Meta. Where changes are counted, the number is kept here and is a row's again with `count`."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        super().__init__(connection)
+        self._counted: int | None = None
 
     def get(self, name: str) -> bytes | None:
         value: bytes | None = self._value("SELECT value FROM meta WHERE name = ?", (name,))
@@ -21,10 +27,22 @@ class Meta(Table):
         )
 
     def mutation(self) -> int:
-        return int(self._value("UPDATE counters SET value = value + 1 WHERE name = 'mutation' RETURNING value"))
+        self._counted = self.mutations() + 1
+        return self._counted
 
     def mutations(self) -> int:
+        if self._counted is not None:
+            return self._counted
         return int(self._value("SELECT value FROM counters WHERE name = 'mutation'"))
+
+    def count(self) -> None:
+        """Write the number of the last change down, if there was one since the last time.
+
+        What was counted and then undone leaves a gap, which is no harm: numbers only ever grow.
+        """
+        if self._counted is not None:
+            self._run("UPDATE counters SET value = ? WHERE name = 'mutation'", (self._counted,))
+            self._counted = None
 
 
 _KEYS = """

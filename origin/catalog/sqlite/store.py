@@ -20,16 +20,27 @@ from typing import TypeVar
 import apsw
 
 from origin.catalog.bodies import BodyRow
-from origin.catalog.contract import CatalogBroken, CatalogBusy, CatalogError, CatalogFull, CatalogReadOnly, Tables
+from origin.catalog.contract import (
+    CatalogBroken,
+    CatalogBusy,
+    CatalogError,
+    CatalogFull,
+    CatalogReadOnly,
+    Tables,
+)
+from origin.catalog.rows import BucketRow
 from origin.catalog.sqlite.schema import migrate
 from origin.catalog.sqlite.snapshot import take
 from origin.catalog.sqlite.tables import SqliteTables
+from origin.catalog.turns import Loop, Promise
 from origin.catalog.writer import Listener, Writer
 
 T = TypeVar("T")
 
 WRITER_CACHE_KIB = 32 * 1024
 READER_CACHE_KIB = 4 * 1024
+KNOWN_BUCKETS = 10_000
+"""The most buckets remembered between commits."""
 CHECKPOINT_PAGES = 4000
 """Pages of the log between checkpoints (16 MB): a checkpoint costs two syncs, so it should serve many commits."""
 
@@ -67,23 +78,39 @@ def _translated(connection: apsw.Connection | None, error: apsw.Error) -> Catalo
     return CatalogError(str(error))
 
 
+def _configure(connection: apsw.Connection) -> None:
+    connection.set_busy_timeout(10_000)
+    # A statement keeps its plan whatever its values are. Otherwise looking up a key makes its plan anew each time.
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
+
+
 class _Engine:
     """writer.Engine."""
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    def __init__(self, connection: apsw.Connection, known: KnownBuckets) -> None:
         self._connection = connection
-        self.tables: Tables = SqliteTables(connection)
+        self._tables = SqliteTables(connection)
+        self._known = known
+        self._changes = 0
+        self._events = 0
+
+    @property
+    def tables(self) -> Tables:
+        return self._tables
 
     def begin(self) -> None:
         self._connection.execute("BEGIN IMMEDIATE")
 
     def savepoint(self) -> None:
+        self._events = self._tables.events.held
         self._connection.execute("SAVEPOINT request")
 
     def keep(self) -> None:
         self._connection.execute("RELEASE request")
 
     def undo(self) -> bool:
+        self._tables.events.drop(self._events)
+        self._tables.forget()
         # SQLite itself rolls back everything on a full disk or an I/O error (https://sqlite.org/lang_transaction.html).
         if not self._connection.in_transaction:
             return False
@@ -91,16 +118,22 @@ class _Engine:
         return True
 
     def commit(self) -> None:
+        self._tables.meta.count()
         try:
             self._connection.execute("COMMIT")
         except apsw.Error as error:
             if _harmless(error):
                 raise
             raise CatalogBroken(f"a commit failed ({error}); nothing is written until a restart") from error
+        if self._changes != self._tables.buckets.changes:
+            self._changes = self._tables.buckets.changes
+            self._known.forget()
 
     def rollback(self) -> None:
         # After a failed commit rolling back may fail as well; the writer has stopped then, and the log is replayed at
         # the next start.
+        self._tables.events.drop(0)
+        self._tables.forget()
         with suppress(apsw.Error):
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
@@ -110,6 +143,33 @@ class _Engine:
 
     def close(self) -> None:
         self._connection.close()
+
+
+class KnownBuckets:
+    """Buckets as of the last commit, for those who may ask without reading. Shared by threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._rows: dict[str, BucketRow] = {}
+        self.generation = 0
+
+    def get(self, name: str) -> BucketRow | None:
+        """The bucket, if it is known."""
+        return self._rows.get(name)
+
+    def learn(self, row: BucketRow, generation: int) -> None:
+        """Remember a bucket that was read after `generation` was looked at."""
+        with self._lock:
+            if generation == self.generation:
+                if len(self._rows) >= KNOWN_BUCKETS:
+                    self._rows.clear()
+                self._rows[row.name] = row
+
+    def forget(self) -> None:
+        """A commit changed a bucket."""
+        with self._lock:
+            self.generation += 1
+            self._rows.clear()
 
 
 class SqliteCatalog:
@@ -126,18 +186,27 @@ class SqliteCatalog:
         self._lock = threading.Lock()
         try:
             connection = apsw.Connection(str(path))
-            connection.set_busy_timeout(10_000)
+            _configure(connection)
             connection.pragma("journal_mode", "wal")
             connection.pragma("synchronous", "full" if sync else "off")
             connection.pragma("cache_size", -WRITER_CACHE_KIB)
+            # What a savepoint may have to put back is kept in memory, not in a file.
+            connection.pragma("temp_store", 2)
             connection.pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
             migrate(connection, time.time())
         except apsw.Error as error:
             raise CatalogError(f"{path}: {error}") from error
-        self._writer = Writer(_Engine(connection))
+        self._known = KnownBuckets()
+        self._writer = Writer(_Engine(connection, self._known))
 
     def write(self, function: Callable[[Tables], T]) -> Future[T]:
         return self._writer.submit(function)
+
+    def lend(self, loop: Loop) -> None:
+        self._writer.lend(loop)
+
+    def write_brief(self, function: Callable[[Tables], T], promise: Promise[T]) -> None:
+        self._writer.brief(function, promise)
 
     def snapshot(self, target: Path, after: int, body: Callable[[BodyRow], None]) -> None:
         try:
@@ -153,6 +222,7 @@ class SqliteCatalog:
         try:
             connection, tables = self._reader()
             connection.execute("BEGIN")
+            tables.forget()
             try:
                 return function(tables)
             finally:
@@ -160,13 +230,25 @@ class SqliteCatalog:
         except apsw.Error as error:
             raise _translated(connection, error) from error
 
-    def _reader(self) -> tuple[apsw.Connection, Tables]:
+    def known_bucket(self, name: str) -> BucketRow | None:
+        return self._known.get(name)
+
+    def bucket(self, name: str) -> BucketRow | None:
+        row = self._known.get(name)
+        if row is None:
+            generation = self._known.generation
+            row = self.read(lambda tables: tables.buckets.get(name))
+            if row is not None:
+                self._known.learn(row, generation)
+        return row
+
+    def _reader(self) -> tuple[apsw.Connection, SqliteTables]:
         """This thread's connection for reading."""
-        reader: tuple[apsw.Connection, Tables] | None = getattr(self._local, "reader", None)
+        reader: tuple[apsw.Connection, SqliteTables] | None = getattr(self._local, "reader", None)
         if reader is None:
             # Writable as a file, because a reader may have to make the log's index; query_only forbids writing rows.
             connection = apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READWRITE)
-            connection.set_busy_timeout(10_000)
+            _configure(connection)
             connection.pragma("query_only", True)
             connection.pragma("cache_size", -READER_CACHE_KIB)
             reader = self._local.reader = (connection, SqliteTables(connection))

@@ -30,3 +30,8 @@ class SqliteTables:
         self.upkeep = Upkeep(connection)
         self.quotas = Quotas(connection)
         self.backups = Backups(connection)
+
+    def forget(self) -> None:
+        """Forget what was read: the snapshot ends, or what was changed in it is undone."""
+        self.buckets.forget()
+        self.quotas.forget()

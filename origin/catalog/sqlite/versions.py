@@ -54,8 +54,11 @@ class Versions(Table):
         row = self._one(_VERSIONS + "WHERE v.bucket = ? AND v.key = ? AND v.version_id = ?", (bucket, key, version_id))
         return _version(row) if row else None
 
-    def insert(self, sequence: int, version: NewVersion) -> None:
-        self._set_latest(version.bucket, version.key, False)
+    def insert(self, sequence: int, version: NewVersion, *, replaces: VersionRow | None = None) -> None:
+        if replaces is not None:
+            self._run("DELETE FROM versions WHERE sequence = ?", (replaces.sequence,))
+        if replaces is None or not replaces.latest:
+            self._set_latest(version.bucket, version.key, False)
         described = version.described
         self._run(
             "INSERT INTO versions (sequence, bucket, key, version_id, latest, marker, owner, created, content_type,"

@@ -42,7 +42,7 @@ def answers(pending: Callable[[], Awaitable[Finished]]) -> Handler:
         return await send(
             request,
             answer,
-            Ids.new(),
+            {**answer.headers, **Ids.new().headers()},
             lambda error: f"<Error>{error}</Error>".encode(),
             close=False,
             stall=9,
@@ -95,7 +95,7 @@ async def test_a_read_that_breaks_closes_the_connection_short() -> None:
     broken = Broken()
 
     async def handler(request: BaseRequest) -> StreamResponse:
-        return await send(request, Answer(200, {}, broken), Ids.new(), lambda _: b"", close=False, stall=9)
+        return await send(request, Answer(200, {}, broken), Ids.new().headers(), lambda _: b"", close=False, stall=9)
 
     async with listening(handler) as port:
         reader, writer = await ask(port)
@@ -126,7 +126,9 @@ async def test_a_client_that_takes_nothing_is_let_go() -> None:
     endless = Endless()
 
     async def handler(request: BaseRequest) -> StreamResponse:
-        return await send(request, Answer(200, {}, endless), Ids.new(), lambda _: b"", close=False, stall=0.05)
+        return await send(
+            request, Answer(200, {}, endless), Ids.new().headers(), lambda _: b"", close=False, stall=0.05
+        )
 
     async with listening(handler) as port:
         _, writer = await ask(port)

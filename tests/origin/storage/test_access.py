@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from origin.service.model import ANONYMOUS, Caller, ServiceError, Target
 from origin.service.multipart import CreateUploadRequest
