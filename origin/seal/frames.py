@@ -168,16 +168,23 @@ class Opener:
 
         Nothing is returned unless every frame is good. Raises Damaged otherwise, also for too few or too many bytes.
         """
+        out = bytearray(max(0, len(sealed) - -(-len(sealed) // (FRAME + TAG)) * TAG))
+        self.open_into(first, sealed, memoryview(out))
+        return out
+
+    def open_into(self, first: int, sealed: bytes | bytearray | memoryview, out: memoryview) -> int:
+        """As `open`, into `out`, which has room for the plaintext; returns its length.
+
+        What `out` holds after Damaged is for nobody.
+        """
         view = memoryview(sealed)
         last = frame_count(self._size) - 1
         count = -(-len(view) // (FRAME + TAG))
         after = first + count
         if count == 0 or after > last + 1 or len(view) != stored_range(first, after, self._size)[1]:
             raise Damaged("the frames are cut or too long")
-        out = bytearray(len(view) - count * TAG)
-        target = memoryview(out)
         for index in range(count):
             piece = view[index * (FRAME + TAG) : (index + 1) * (FRAME + TAG)]
-            plain = target[index * FRAME : index * FRAME + len(piece) - TAG]
+            plain = out[index * FRAME : index * FRAME + len(piece) - TAG]
             self._suite.open(_NONCE.pack(first + index, first + index == last), piece, self._header, plain)
-        return out
+        return len(view) - count * TAG

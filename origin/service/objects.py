@@ -62,7 +62,9 @@ class Objects:
         self._stores = stores
         self._duplicates = duplicates
 
-    async def put(self, caller: Caller, request: PutRequest, body: AsyncIterator[bytes | bytearray]) -> ObjectInfo:
+    async def put(
+        self, caller: Caller, request: PutRequest, body: AsyncIterator[bytes | bytearray | memoryview]
+    ) -> ObjectInfo:
         """Store a body under a key; returns only when it is durable.
 
         Nothing is taken from `body` until the caller is authorised and the bucket exists. An exception that `body`

@@ -30,6 +30,9 @@ from origin.service.versions import absent, named
 from wire.conditions import Outcome, evaluate
 from wire.ranges import Part, Unsatisfiable, parse_range
 
+COLD = 2
+"""Pieces in a row that were not in the page cache, after which the next ones are not expected there."""
+
 
 class Reading:
     """Bytes [start, end) of one version. `partial` is True where a Range was asked and holds (206).
@@ -63,25 +66,30 @@ class Reading:
         """Bytes that `chunks()` will yield."""
         return self.end - self.start
 
-    async def chunks(self) -> AsyncIterator[bytes | bytearray]:
+    async def chunks(self) -> AsyncIterator[bytes | bytearray | memoryview]:
         """The bytes, in pieces of at most 1 MiB. To be iterated once.
 
-        What the page cache has is opened here, between two turns of the loop; from the first piece on that it has not,
-        threads read one piece ahead. Raises Damaged; ServiceError where a store fails.
+        What the page cache has is opened here, between two turns of the loop. A thread opens what it has not, and the
+        first piece of each blob; after COLD such pieces in a row the rest is read one piece ahead, by threads.
+        Raises Damaged; ServiceError where a store fails.
         """
-        piece, position = self._first, self.start + len(self._first)
+        piece: bytes | bytearray | memoryview = self._first
+        position, misses = self.start + len(piece), 0
         while piece:
-            if self._ahead is not None and position < self.end:
+            if misses >= COLD and position < self.end:
                 self._ahead = asyncio.ensure_future(self._piece(position))
             yield piece
             if position >= self.end:
                 return
-            warm = self._source.warm(position, self.end) if self._ahead is None else None
+            warm = self._source.warm(position, self.end) if misses < COLD else None
             if warm is not None:
                 await asyncio.sleep(0)
-                piece = warm
+                piece, misses = warm, 0
             else:
-                self._ahead = self._ahead or asyncio.ensure_future(self._piece(position))
+                if misses < COLD:
+                    self._ahead = asyncio.ensure_future(self._piece(position))
+                    misses += 1
+                assert self._ahead is not None
                 piece = await finished(self._ahead)
             position += len(piece)
 

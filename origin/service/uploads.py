@@ -101,7 +101,7 @@ class Uploads:
         upload_id: str,
         number: int,
         expected: Expected,
-        body: AsyncIterator[bytes | bytearray],
+        body: AsyncIterator[bytes | bytearray | memoryview],
         customer: CustomerKey | None = None,
     ) -> PartInfo:
         """Store a part. Raises as `parts.put_part`."""
