@@ -48,7 +48,7 @@ async def put_part(
     caller: Caller,
     place: Place,
     expected: Expected,
-    body: AsyncIterator[bytes | bytearray],
+    body: AsyncIterator[bytes | bytearray | memoryview],
     customer: CustomerKey | None,
 ) -> PartInfo:
     """Store part `number` (1 … 10,000), taking the place of an earlier one.
