@@ -105,7 +105,7 @@ def tables(folder: Path, rounds: int, objects: int) -> Iterator[Table]:
 
 
 def _requests(one: Origin, folder: Path, rounds: int, keys: dict[str, list[str]], objects: int) -> Table:
-    table = Table("request", f"CPU us at {FEW:,}", f"CPU us at {objects:,}", "x", "goal", "p99 ms at either",
+    table = Table("request", f"CPU us at {FEW:,}", f"CPU us at {objects:,}", "x", "goal", "p99 ms at either", "peak MB",
                   title="One bucket of very many objects; 32 connections, HEAD one")  # fmt: skip
     for verb, operation, goal in (
         ("GET", "get_object", 1.15), ("HEAD", "head_object", 1.15), ("PUT", "put_object", 1.5),
@@ -123,7 +123,8 @@ def _requests(one: Origin, folder: Path, rounds: int, keys: dict[str, list[str]]
                     samples[name].append(sample)
         few, full = (1e6 / statistics.median(run.per_cpu_second for run in runs) for runs in samples.values())
         late = " / ".join(f"{statistics.median(run.p99 for run in runs):.1f}" for runs in samples.values())
-        table.add_row(verb, f"{few:,.0f}", f"{full:,.0f}", f"{full / few:.2f}", f"<= {goal:.2f}", late)
+        table.add_row(verb, f"{few:,.0f}", f"{full:,.0f}", f"{full / few:.2f}", f"<= {goal:.2f}", late,
+                      f"{max(run.peak for runs in samples.values() for run in runs) / 1e6:.0f}")  # fmt: skip
     return table
 
 

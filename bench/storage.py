@@ -2,7 +2,8 @@
 
 The method: a real `facet origin serve` on the disk that holds --folder, syncing as it does in production. Every figure
 is the median of --rounds rounds; within a round all contenders take turns. CPU seconds are the server's own, kernel
-work included. Sections: large (64 MiB), small (14 KB), memory (one long upload), million (1,000,000 objects).
+work included. Sections: large (64 MiB), small (14 KB), memory (one long upload), million (1,000,000 objects),
+manifests (of 5 TB and of a small object).
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from bench import million
+from bench import manifests, million, pages
 from bench.load import Sample, apart, cpu_seconds, on_cores, peak_memory, wrk
 from bench.origins import origin, script
 from bench.peers import bare_drain, bare_stream
@@ -164,7 +165,7 @@ def small(folder: Path, rounds: int) -> Table:
     rates = {name: statistics.median(run.per_second for run in runs) for name, runs in samples.items()}
     rates["bare loop: fsync, rename, fsync, commit"] = statistics.median(loops)
     goals = dict(zip(rates, ("", ">= 0.60", ">= 0.25", ">= 1.50"), strict=True))
-    table = Table("server", "PUT / s", "facet / it", "goal", "PUT / CPU s", "p50 ms", "p99 ms", "errors",
+    table = Table("server", "PUT / s", "facet / it", "goal", "PUT / CPU s", "p50 ms", "p99 ms", "peak MB", "errors",
                   title="14 KB durable PUT, 32 connections")  # fmt: skip
     for name, rate in rates.items():
         runs = samples.get(name, [])
@@ -175,7 +176,7 @@ def small(folder: Path, rounds: int) -> Table:
             goals[name],
             *(
                 f"{statistics.median(pick(run) for run in runs):,.{digits}f}" if runs else ""
-                for pick, digits in ((_per_cpu, 0), (_p50, 1), (_p99, 1))
+                for pick, digits in ((_per_cpu, 0), (_p50, 1), (_p99, 1), (_peak, 0))
             ),
             str(sum(run.errors for run in runs)) if runs else "",
         )
@@ -192,6 +193,10 @@ def _p50(run: Sample) -> float:
 
 def _p99(run: Sample) -> float:
     return run.p99
+
+
+def _peak(run: Sample) -> float:
+    return run.peak / 1e6
 
 
 def memory(folder: Path, size: int) -> Table:
@@ -216,7 +221,7 @@ def memory(folder: Path, size: int) -> Table:
     return table
 
 
-SECTIONS = ("large", "small", "memory", "million")
+SECTIONS = ("large", "small", "memory", "million", "manifests")
 
 
 @click.command()
@@ -225,22 +230,37 @@ SECTIONS = ("large", "small", "memory", "million")
 @click.option("--upload", default=5_000_000_000, show_default=True, help="Bytes of the long upload.")
 @click.option("--objects", default=1_000_000, show_default=True, help="Objects of the full bucket.")
 @click.option("--folder", type=click.Path(path_type=Path), help="Where to work [a temporary folder].")
-def main(sections: tuple[str, ...], rounds: int, upload: int, objects: int, folder: Path | None) -> None:
+@click.option("--json", "file", type=click.Path(path_type=Path), help="Write the tables here, too.")
+def main(
+    sections: tuple[str, ...], rounds: int, upload: int, objects: int, folder: Path | None, file: Path | None
+) -> None:
     """Measure the storage engine and print it beside its ceilings."""
     console = Console(width=120)
-    console.print(f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} cores, {rounds} rounds")
+    machine = f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} cores, {rounds} rounds"
+    console.print(machine)
+    found: list[pages.Page] = []
     with tempfile.TemporaryDirectory(dir=folder) as name:
         for section in sections or SECTIONS:
-            match section:
-                case "large":
-                    console.print(large(Path(name), rounds))
-                case "small":
-                    console.print(small(Path(name), rounds))
-                case "memory":
-                    console.print(memory(Path(name), upload))
-                case "million":
-                    for table in million.tables(Path(name), rounds, objects):
-                        console.print(table)
+            for table in _measured(section, Path(name), rounds, upload, objects):
+                console.print(table)
+                found.append(pages.page(table))
+    if file is not None:
+        pages.write(file, machine, found)
+
+
+def _measured(section: str, folder: Path, rounds: int, upload: int, objects: int) -> Iterator[Table]:
+    """The tables of a section."""
+    match section:
+        case "large":
+            yield large(folder, rounds)
+        case "small":
+            yield small(folder, rounds)
+        case "memory":
+            yield memory(folder, upload)
+        case "million":
+            yield from million.tables(folder, rounds, objects)
+        case "manifests":
+            yield manifests.table(folder)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,12 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from origin.catalog.bodies import Bodies, BodyRow
+from origin.catalog.errors import CatalogBroken as CatalogBroken
+from origin.catalog.errors import CatalogBusy as CatalogBusy
+from origin.catalog.errors import CatalogError as CatalogError
+from origin.catalog.errors import CatalogFull as CatalogFull
+from origin.catalog.errors import CatalogReadOnly as CatalogReadOnly
+from origin.catalog.errors import UnknownSchema as UnknownSchema
 from origin.catalog.rows import (
     BlobRow,
     BucketRow,
@@ -37,30 +43,6 @@ from origin.catalog.turns import Loop, Promise
 from origin.catalog.upkeep import Backups, Quotas, Upkeep
 
 T = TypeVar("T")
-
-
-class CatalogError(Exception):
-    """The catalog cannot do what was asked; nothing of it is stored."""
-
-
-class CatalogFull(CatalogError):
-    """No space for the catalog. Later writes may succeed."""
-
-
-class CatalogReadOnly(CatalogError):
-    """The catalog takes no changes now, such as on a file system that was remounted after an error."""
-
-
-class CatalogBusy(CatalogError):
-    """The catalog is short of something that passes (file handles, memory): trying again soon helps."""
-
-
-class CatalogBroken(CatalogError):
-    """A commit failed, so nobody knows what the disk holds: nothing is written until a restart."""
-
-
-class UnknownSchema(CatalogError):
-    """The catalog was written by a newer version of the program."""
 
 
 class Meta(Protocol):
