@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 
 import structlog
@@ -50,6 +51,7 @@ async def serve(settings: Settings, *, observe: Observer = unobserved) -> None:
             server = await loop.create_server(listener, sock=sock, backlog=BACKLOG)
             url = f"http://{bound_address(sock)}"
             structlog.get_logger().info("origin listens", url=url)
+            gc.freeze()  # what a start has made stays for good: no collection need look at it again
             announce("origin", url=url)
             await stop.wait()
             structlog.get_logger().info("origin stops")

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from wire.canonical import Headers, first_values, spellings
+from wire.canonical import Headers, first_values, spellings, split_query
 from wire.claims import UNSIGNED_PAYLOAD, basic_time
 from wire.dates import http_date, parse_http_date
 from wire.refusals import Refusal
@@ -70,8 +70,8 @@ def read_claim(method: str, raw_path: str, raw_query: str, headers: Headers, *, 
         return _header_claim(authorization, method, raw_path, raw_query, _fields(headers), bucket)
     if not raw_query or authorization:
         return None
-    query = first_values(raw_query)
-    if "Signature" in query and "X-Amz-Algorithm" not in query:
+    names = {name for name, _ in split_query(raw_query)}
+    if "Signature" in names and "X-Amz-Algorithm" not in names:
         return _presigned_claim(method, raw_path, raw_query, _fields(headers), bucket)
     return None
 
