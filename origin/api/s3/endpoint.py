@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 
 import structlog
 from aiohttp.web import BaseRequest, StreamResponse
+from msgspec.structs import replace
 
 from conf.logs import AccessLog, safe_target
 from conf.schema import Settings
@@ -211,8 +212,9 @@ class Endpoint:
             if found.operation.configures:  # who may not is told so, and not what is wrong with the body
                 await self._service.access.authorise(identity.caller, found.operation, found.bucket)
             answer = await handler(call)
-            charged = await switches.charged(call) if identity.caller.pays else {}
-            return replace(answer, headers={**answer.headers, **charged})
+            if not identity.caller.pays:
+                return answer
+            return replace(answer, headers={**answer.headers, **await switches.charged(call)})
         probe = probes.PROBES.get(found.operation.name)
         if probe is not None:
             return await probes.answer(call, probe)
