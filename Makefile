@@ -34,6 +34,7 @@ soak: $(VENV)/.test ## faults at length: kills, power cuts, shared bodies, broke
 	@$(PY) -m tests.faults.soak --kills $(KILLS) --cuts $(CUTS) --changes $(CHANGES) \
 	    --histories $(HISTORIES) --tier-faults $(TIER_FAULTS) --seconds $(SECONDS)
 	@$(PY) -m bench.fuzz --seconds $(FUZZ) --first $$(date +%s) --keep build/findings
+	@$(PY) -m bench.audience
 
 check: $(VENV)/.test ## style, types and floors only
 	@$(VENV)/bin/ruff check .
