@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from edge.keeper import link
 from edge.keeper.answer import Answer
 from edge.keeper.selection import Wish
-from edge.message import Body, Request
+from edge.message import Body, Reply, Request
 from edge.policy.demand import Demand
 from edge.policy.freshness import NEGATIVE
 from edge.policy.reasons import CacheStatus, Detail
@@ -48,6 +48,14 @@ class Found:
     stored: bool = True
     once: tuple[tuple[str, str], ...] = ()
     """Header lines for this client alone."""
+
+
+class NoAnswer(Exception):
+    """The journey ends early, with this reply."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(reply.status)
+        self.reply = reply
 
 
 def hit(answer: Answer, now: float) -> CacheStatus:

@@ -9,20 +9,13 @@ from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from edge import reply
-from edge.message import Reply, Request
+from edge.errand import NoAnswer
+from edge.message import Request
 from edge.policy.reasons import Detail
 from edge.policy.referers import is_hotlink
 from edge.policy.signing import BadSignature, is_signed
 from edge.policy.sites import Site
 from edge.policy.variant import BadParameter, Variant
-
-
-class TurnedAway(Exception):
-    """The request is refused, with this reply."""
-
-    def __init__(self, reply: Reply) -> None:
-        super().__init__(reply.status)
-        self.reply = reply
 
 
 class Asked(NamedTuple):
@@ -34,9 +27,9 @@ class Asked(NamedTuple):
 
 
 def check_referer(request: Request, site: Site) -> None:
-    """Refuse a hotlink, where the site does. Raises TurnedAway."""
+    """Refuse a hotlink, where the site does. Raises NoAnswer."""
     if site.referers and request.method != "OPTIONS" and is_hotlink(request.headers, site.host, site.referers):
-        raise TurnedAway(reply.refusal(site, Detail.HOTLINK))
+        raise NoAnswer(reply.refusal(site, Detail.HOTLINK))
 
 
 def is_checked(site: Site, raw_query: str) -> bool:
@@ -45,7 +38,7 @@ def is_checked(site: Site, raw_query: str) -> bool:
 
 
 def admitted(request: Request, site: Site, variant: Variant, now: float) -> Asked:
-    """What the URL, whose own words are `variant`, may ask for. Raises TurnedAway, BadParameter."""
+    """What the URL, whose own words are `variant`, may ask for. Raises NoAnswer, BadParameter."""
     query = request.raw_query
     if site.dialect:
         fixed = bool(site.dialect_key) and not site.dialect_unsigned
@@ -59,7 +52,7 @@ def admitted(request: Request, site: Site, variant: Variant, now: float) -> Aske
                 raise BadParameter("preset", name, "one of " + ", ".join(site.presets))
             return Asked(site.presets[name], True)
     if variant.changes and site.named_only and not fixed:
-        raise TurnedAway(reply.refusal(site, Detail.NOT_NAMED))
+        raise NoAnswer(reply.refusal(site, Detail.NOT_NAMED))
     return Asked(variant, fixed)
 
 
@@ -68,4 +61,4 @@ def _is_signed(request: Request, site: Site, now: float) -> bool:
         return bool(site.sign_keys) and is_signed(site.sign_keys, request.raw_path, request.raw_query, now)
     except BadSignature as bad:
         detail = Detail.BAD_SIGNATURE
-        raise TurnedAway(reply.refusal(site, detail, said=str(bad))) from None
+        raise NoAnswer(reply.refusal(site, detail, said=str(bad))) from None

@@ -17,8 +17,8 @@ from edge import purging, reply
 from edge.cache.files import Damaged
 from edge.cache.subjects import asset_key
 from edge.documents import asks_plainly, folder, moved, not_here, redirect
-from edge.errand import Errand, Found, hit
-from edge.gate import TurnedAway, admitted, check_referer, is_checked
+from edge.errand import Errand, Found, NoAnswer, hit
+from edge.gate import admitted, check_referer, is_checked
 from edge.keeper import link
 from edge.keeper.answer import Answer
 from edge.keeper.client import Exchange, FillFailed, KeeperAway, KeeperClient, Relayed
@@ -41,14 +41,6 @@ from edge.tiers import Tiers
 
 RETRY_AFTER = 1  # seconds, with a 503
 _ASKINGS = 2  # how often the keeper is asked for a body that is gone when it is opened
-
-
-class NoAnswer(Exception):
-    """The journey ends early, with this reply."""
-
-    def __init__(self, reply: Reply) -> None:
-        super().__init__(reply.status)
-        self.reply = reply
 
 
 class Journey:
@@ -88,8 +80,6 @@ class Journey:
             return await self._replied(errand)
         except NoAnswer as early:
             return early.reply
-        except TurnedAway as away:
-            return away.reply
 
     async def _replied(self, errand: Errand) -> Reply:
         """The reply to an errand. Raises NoAnswer."""
@@ -124,7 +114,7 @@ class Journey:
             site, raw_path = self._match(request)
             self._guard(request, site)
             errand = self._errand(request, site, raw_path)
-        except (NoAnswer, TurnedAway):
+        except NoAnswer:
             return None
         if is_checked(site, request.raw_query):
             return None

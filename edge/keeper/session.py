@@ -18,7 +18,8 @@ from edge.keeper.answer import Answer
 from edge.keeper.landing import Lines
 from edge.keeper.rooms import Rooms
 from edge.keeper.slice_waiter import give_slice
-from edge.keeper.waiter import NotGiven, Waiter
+from edge.keeper.trouble import NotGiven
+from edge.keeper.waiter import Waiter
 from edge.policy.reasons import DETAILS, CacheStatus, Detail
 from edge.upstream.http import UpstreamAnswer
 

@@ -12,8 +12,7 @@ from edge.cache.entry import BodyRef
 from edge.keeper import link
 from edge.keeper.flights import WaitedTooLong
 from edge.keeper.rooms import Rooms
-from edge.keeper.trouble import NoRoom, SourceGone
-from edge.keeper.waiter import NotGiven
+from edge.keeper.trouble import NoRoom, NotGiven, SourceGone
 from edge.policy.reasons import CacheStatus, Detail, Forward
 from edge.upstream.http import UpstreamFailed
 

@@ -31,7 +31,7 @@ from edge.keeper.selection import (
     select,
     stored_key,
 )
-from edge.keeper.trouble import NoRoom, SourceGone
+from edge.keeper.trouble import NoRoom, NotGiven, SourceGone
 from edge.policy.demand import NONE, demand
 from edge.policy.ladder import snapped
 from edge.policy.nearest import nearest
@@ -42,7 +42,6 @@ from edge.render.errors import RenderError
 from edge.upstream.http import UpstreamAnswer, UpstreamFailed
 
 _FETCHES = 2  # how often a source is fetched for one waiter, where its body has gone meanwhile
-_RETRY_AFTER = 1  # seconds
 _OF_THE_SOURCE = frozenset(
     {Detail.UNREADABLE, Detail.DAMAGED, Detail.TOO_LARGE, Detail.TOO_MANY_PIXELS, Detail.TOO_MANY_FRAMES}
 )  # what a rendering finds out about its source, whatever the plan
@@ -50,16 +49,6 @@ _OF_THE_SOURCE = frozenset(
 
 _OF_THE_MOMENT = frozenset({Detail.QUEUE_FULL, Detail.TIMED_OUT, Detail.CRASHED})
 """What a rendering may be spared another time: a stored one of another size stands in."""
-
-
-class NotGiven(Exception):
-    """There is no answer; what to tell the client instead."""
-
-    def __init__(self, status: int, outcome: CacheStatus, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.outcome = replace(outcome, stored=False)
-        self.retry_after = _RETRY_AFTER if status == 503 else None
 
 
 class Back(Protocol):
