@@ -35,7 +35,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """Of the stored raster and of one frame, before orientation; for an SVG, its size at 96 dpi."""
     height: int
     pages: int = 1
-    """Frames of an animation; 1 for stills."""
+    """Frames of an animation (2 stands for all those of an animated AVIF); 1 for stills."""
     has_alpha: bool = False
     orientation: int = 1
     """Exif orientation, 1 … 8."""
@@ -53,7 +53,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     interlaced: bool = False
     """Progressive JPEG or interlaced PNG: decoded as a whole, not line by line."""
     renderable: bool = True
-    """False for an animation of which libvips could only show the first frame (APNG)."""
+    """False for an animation of which libvips could only show the first frame (APNG, animated AVIF)."""
 
     @property
     def pixels(self) -> int:
@@ -103,12 +103,15 @@ def _read(kind: Kind, data: Bytes) -> Facts:
         gain_map=kind.name == "jpeg" and gain_map.is_announced(data),
         interlaced=kind.name in ("jpeg", "png")
         and bool(field(image, "jpeg-multiscan", 0) or field(image, "interlaced", 0)),
-        renderable=kind.name != "png" or frames == 1,
+        renderable=kind.name not in ("png", "avif") or frames == 1,
     )
 
 
 def _frames(kind: Kind, data: Bytes) -> int:
-    """The frames of an APNG by its animation control chunk, which comes before the first pixels; 0 if there is none."""
+    """The frames of an APNG by its animation control chunk, which comes before the first pixels, and more than one for
+    an animated AVIF; 0 for others."""
+    if kind.name == "avif" and bytes(data[8:12]) == b"avis":
+        return 2
     if kind.name == "png":
         for chunk in png_chunks(data):
             if chunk.name == b"acTL":

@@ -41,20 +41,21 @@ _SVG = rb"(?:\xef\xbb\xbf)?(?>\s+|<\?.*?\?>|<!--.*?-->|<!DOCTYPE[^\[>]*(?:\[.*?\
 """An svg element after nothing but white space, processing instructions, comments and a document type.
 Atomic and possessive, so that a file of a thousand comments is refused in linear time."""
 
-_STILL, _PACKAGES_OF_STILLS = {"avif": (b"avif",), "heic": (b"heic", b"heix", b"heim", b"heis")}, (b"mif1", b"miaf")
+_BRANDS, _PACKAGES = {"avif": (b"avif", b"avis"), "heic": (b"heic", b"heix", b"heim", b"heis")}, (b"mif1", b"miaf")
 
 
 def _is_brand(name: str, head: bytes) -> bool:
-    """Whether a file's type box (ISO/IEC 14496-12 §4.3) says that this is a still picture of a kind.
+    """Whether a file's type box (ISO/IEC 14496-12 §4.3) says that this is a picture of a kind, by its major brand.
 
-    The major brand decides: an animation (avis, hevc, msf1) has no row, as libheif would show its first picture only.
+    A moving HEIC (hevc, msf1) has no row; a moving AVIF (avis) has one for its first picture, which is all that
+    libheif shows.
     """
     if head[4:8] != b"ftyp":
         return False
     major, end = head[8:12], int.from_bytes(head[:4], "big")
-    if major in _PACKAGES_OF_STILLS:
-        return any(head[at : at + 4] in _STILL[name] for at in range(16, min(end, len(head)), 4))
-    return major in _STILL[name]
+    if major in _PACKAGES:
+        return any(head[at : at + 4] in _BRANDS[name] for at in range(16, min(end, len(head)), 4))
+    return major in _BRANDS[name]
 
 
 KINDS = (

@@ -70,11 +70,11 @@ def test_broken_bytes_end_in_a_picture_or_in_a_typed_error(form: str) -> None:
         b"BM" + b"\0" * 100,
         b"%PDF-1.7 ",
         b"\0\0\0\x18ftyphevc\0\0\0\0mif1heic" + b"\0" * 100,
-        b"\0\0\0\x20ftypavis\0\0\0\0avismsf1" + b"\0" * 100,
+        b"\0\0\0\x18ftypmsf1\0\0\0\0avismsf1" + b"\0" * 100,
         b"<!---->" * 2000,
         b"<!DOCTYPE" * 1000,
     ],
-    ids=["nothing", "text", "html", "zeros", "bmp", "pdf", "moving heic", "animated avif", "comments", "doctypes"],
+    ids=["nothing", "text", "html", "zeros", "bmp", "pdf", "moving heic", "moving picture", "comments", "doctypes"],
 )
 def test_what_is_no_picture_we_know_is_unreadable(lie: bytes) -> None:
     with pytest.raises(Unreadable) as caught:
