@@ -30,11 +30,11 @@ from edge.policy.demand import demand
 from edge.policy.dialects.reading import BadSignature
 from edge.policy.freshness import NEGATIVE, Lifetimes, client_cache_control, forbids_transform
 from edge.policy.hints import hinted
-from edge.policy.negotiate import OWN, AcceptClass, Way, accept_class, way
+from edge.policy.negotiate import OWN, AcceptClass, Way, accept_class, placeholder_format, way
 from edge.policy.plan import Refused
 from edge.policy.reasons import CacheStatus, Detail
 from edge.policy.sites import Site, Sites
-from edge.policy.variant import BadParameter, Variant
+from edge.policy.variant import TEXT_PLACEHOLDERS, BadParameter, Variant
 from edge.policy.wanted import read
 from edge.sliced import Sliced, growing
 from edge.tiers import Tiers
@@ -201,6 +201,9 @@ class Journey:
             return Wish(Variant(format="original"), OWN)
         foreign = way(fields.get("cdn-loop"), fields.get("via")) is Way.FOREIGN_CDN
         kept_for_all = foreign and not site.downstream_vary
+        if variant.format in TEXT_PLACEHOLDERS:
+            form = placeholder_format(variant.format, fields.get("accept"), kept_for_all)
+            return Wish(replace(variant, format=form), OWN)
         if site.hints and not kept_for_all:
             render = self._settings.render
             variant = hinted(variant, request.raw_query, fields, render.quality, render.max_side)

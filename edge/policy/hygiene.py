@@ -197,6 +197,7 @@ _EXTENSIONS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
         "image/png": ("png", "apng"),
         "image/gif": ("gif",),
         "text/plain": ("txt",),
+        "application/json": ("json",),
     }
 )
 

@@ -14,7 +14,7 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
-from edge.policy.variant import PLACEHOLDERS
+from edge.policy.variant import JSON_PLACEHOLDERS, PLACEHOLDERS, TEXT_PLACEHOLDERS
 from wire.accept import names, parse_accept, weight_of
 from wire.fields import split_list, split_parameters
 
@@ -146,6 +146,22 @@ def _classified(accept: str) -> AcceptClass:
 
 
 _remembered = lru_cache(maxsize=1024)(_classified)
+
+
+def placeholder_format(asked: str, accept: str | None, transformed_by_cdn: bool = False) -> str:
+    """The format of a placeholder that a URL names (one of TEXT_PLACEHOLDERS): JSON for a client whose Accept names it
+    and is glad of it at least as much as of text; text for all others.
+
+    accept, transformed_by_cdn: as in accept_class.
+    """
+    ranges = parse_accept(accept or "")
+    if transformed_by_cdn or not names(ranges, _JSON) or weight_of(ranges, _JSON) < weight_of(ranges, _TEXT):
+        return asked
+    return JSON_PLACEHOLDERS[TEXT_PLACEHOLDERS.index(asked)]
+
+
+_JSON: Final = "application/json"
+_TEXT: Final = "text/plain"
 
 
 # What each output format can do.

@@ -18,8 +18,11 @@ Gravity = tuple[float, float] | None
 
 CENTER: Final = (0.5, 0.5)
 OUTPUT_FORMATS: Final = ("avif", "webp", "jpeg", "png", "gif")
-PLACEHOLDERS: Final = ("blurhash", "thumbhash", "color")
+TEXT_PLACEHOLDERS: Final = ("blurhash", "thumbhash", "color")
 """Formats of a few characters of text, to be shown until the picture is there."""
+JSON_PLACEHOLDERS: Final = tuple(f"{name}.json" for name in TEXT_PLACEHOLDERS)
+"""The same as JSON: what a URL's format becomes for a client that names application/json; no URL names these."""
+PLACEHOLDERS: Final = (*TEXT_PLACEHOLDERS, *JSON_PLACEHOLDERS)
 AUTO: Final = -1
 """The quality that is chosen for each picture."""
 _MAX_BLUR = 100
@@ -117,7 +120,7 @@ _COMPASS: Mapping[str, tuple[float, float]] = {
 }
 _FITS = {"contain": "contain", "inside": "contain", "cover": "cover", "fill": "fill", "pad": "pad"}
 _FORMATS = {"auto": "auto", "original": "original", "jpg": "jpeg"} | {
-    name: name for name in (*OUTPUT_FORMATS, *PLACEHOLDERS)
+    name: name for name in (*OUTPUT_FORMATS, *TEXT_PLACEHOLDERS)
 }
 _COLOURS = {"white": "ffffff", "black": "000000", "transparent": ""}
 _SWITCH = {"0": False, "1": True}
@@ -204,7 +207,7 @@ GRAMMAR: tuple[Parameter, ...] = (
     Parameter(
         "format",
         f"format of the result; auto is {_AUTO_FORMAT}; blurhash, thumbhash (in Base64) and color (#rrggbb, the "
-        "dominant one) are placeholders of a few characters of text",
+        "dominant one) are placeholders of a few characters of text, or JSON for a client that names application/json",
         "auto, avif, webp, jpeg, jpg, png, gif, original, blurhash, thumbhash or color",
         "auto",
         "webp",

@@ -133,6 +133,9 @@ FORMATS = {
     "blurhash": Format("text/plain", placeholders.blurhash, 100, True, False),
     "thumbhash": Format("text/plain", placeholders.thumbhash, 100, True, False),
     "color": Format("text/plain", placeholders.colour, 100, True, False),
+    "blurhash.json": Format("application/json", placeholders.as_json("blurhash"), 100, True, False),
+    "thumbhash.json": Format("application/json", placeholders.as_json("thumbhash"), 100, True, False),
+    "color.json": Format("application/json", placeholders.as_json("color"), 100, True, False),
 }
 
 

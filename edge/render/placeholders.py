@@ -10,7 +10,10 @@ from __future__ import annotations
 import math
 from base64 import b64encode
 from collections import Counter
+from collections.abc import Callable, Mapping
 from typing import Any
+
+import msgspec
 
 Image = Any
 """A pyvips.Image (pyvips carries no types)."""
@@ -101,6 +104,14 @@ def colour(image: Image) -> bytes:
     box, weight = weights.most_common(1)[0]
     mean = [round(value / weight) for value in sums[box]] if weight else [255, 255, 255]
     return ("#" + bytes(mean).hex()).encode()
+
+
+_MAKERS: Mapping[str, Callable[[Image], bytes]] = {"blurhash": blurhash, "thumbhash": thumbhash, "color": colour}
+
+
+def as_json(name: str) -> Callable[[Image], bytes]:
+    """What makes a placeholder as JSON: an object of one member, which has the placeholder's name."""
+    return lambda image: msgspec.json.encode({name: _MAKERS[name](image).decode()})
 
 
 def _pixels(image: Image) -> list[list[tuple[int, ...]]]:

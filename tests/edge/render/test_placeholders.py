@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from base64 import b64decode
 from typing import Any
 
+import blurhash
 import numpy as np
 import pytest
 import pyvips
+import thumbhash
 
 from demo import pictures
 from edge.render import placeholders, steps
@@ -30,10 +33,31 @@ REFERENCE = [
 """What the npm packages blurhash 2.0.5 and thumbhash 0.1.1 give."""
 
 
-@pytest.mark.parametrize(("make", "blurhash", "thumbhash"), REFERENCE)
-def test_hashes_are_those_of_the_reference_encoders(make: Any, blurhash: bytes, thumbhash: bytes) -> None:
-    assert placeholders.blurhash(make()) == blurhash
-    assert placeholders.thumbhash(make()) == thumbhash
+@pytest.mark.parametrize(("make", "blur", "thumb"), REFERENCE)
+def test_hashes_are_those_of_the_reference_encoders(make: Any, blur: bytes, thumb: bytes) -> None:
+    assert placeholders.blurhash(make()) == blur
+    assert placeholders.thumbhash(make()) == thumb
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_hashes_of_invented_pictures_are_those_of_two_python_encoders(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    side = int(random.integers(1, 33))
+    width, height = (32, side) if seed % 2 else (side, 32)
+    pixels = random.integers(0, 256, (height, width, 3), np.uint8)
+    image = oracle.to_vips(pixels)
+    across, down = (4, 3) if width >= height else (3, 4)
+    assert placeholders.blurhash(image).decode() == blurhash.encode(pixels.tolist(), across, down)
+    opaque = np.dstack([pixels, np.full((height, width), 255, np.uint8)])
+    expected = thumbhash.rgba_to_thumb_hash(width, height, opaque.ravel().tolist())
+    assert b64decode(placeholders.thumbhash(image)) == bytes(expected)
+
+
+@pytest.mark.parametrize("form", ["blurhash", "thumbhash", "color"])
+def test_json_says_what_the_text_says(form: str) -> None:
+    source = bytes(pictures.photo(60, 80))
+    text = steps.render(source, plan(24, 32, form), LIMITS).decode()
+    assert json.loads(steps.render(source, plan(24, 32, f"{form}.json"), LIMITS)) == {form: text}
 
 
 @pytest.mark.parametrize("form", ["blurhash", "thumbhash", "color"])
