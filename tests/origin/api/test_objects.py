@@ -293,7 +293,8 @@ def test_what_is_not_done_yet_is_refused_and_stores_nothing(origin: Origin, buck
 def test_an_unknown_subresource_touches_nothing(s3: Any, origin: Origin, bucket: str, method: str, target: str) -> None:
     s3.put_object(Bucket=bucket, Key="k", Body=b"precious")
     reply = origin.ask(method, "/" + target.format(bucket), body=b"<x/>")
-    assert reply.status in (501, 405)
+    never_set = {("DELETE", "{}?replication"): 204, ("DELETE", "{}?analytics"): 404}.get((method, target))
+    assert reply.status in ((501, 405) if never_set is None else (never_set,))
     assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"precious"
 
 
