@@ -18,12 +18,15 @@ from edge.policy.hygiene import effective_type, stored_headers
 from edge.policy.invalidation import groups
 from edge.policy.reasons import Detail
 from edge.policy.sites import Site
+from edge.policy.stale import Windows
 from edge.policy.stale import windows as stale_windows
+from edge.policy.storing import not_storable
 from edge.policy.tags import tags
 from edge.upstream.bucket import IDENTITY_HEADER
 from wire.dates import http_date, parse_http_date
 from wire.etags import parse_etag
 
+_FORBIDDEN = frozenset({Detail.NO_STORE, Detail.PRIVATE})
 # Problems that may have been the renderer's own: looked at again after the next revalidation.
 _ACCIDENTS = frozenset({Detail.CRASHED, Detail.TIMED_OUT})
 
@@ -104,6 +107,8 @@ def freshened(
     age = freshness.initial_age(timing, asked, answered)
     expires = answered + freshness.edge_lifetime(file, old.status, timing, lifetimes, asked, answered)
     windows = stale_windows(timing, lifetimes, age, answered, expires)
+    if not_storable(old.status, timing, site.behaviour) in _FORBIDDEN:  # from now on: nobody else is given it
+        expires, windows = answered, Windows(answered, answered, answered)
     return msgspec.structs.replace(
         old,
         epoch=epoch,

@@ -22,6 +22,8 @@ UNCACHEABLE_HEADER: Final = "x-facet-uncacheable"
 _FINAL: Final = frozenset(range(200, 600))
 _PARTIAL: Final = frozenset({206, 304})
 """They are no answers of their own: §3.3 and §4.3.4 say what becomes of them."""
+_TO_THIS_REQUEST: Final = frozenset({407, 412, 416, 417})
+"""They are about fields of one request that no key has (RFC 9110 §15.5): nothing to tell another."""
 
 
 class Statuses(NamedTuple):
@@ -38,7 +40,7 @@ class Statuses(NamedTuple):
 STATUSES: Final[Mapping[bool, Statuses]] = MappingProxyType(
     {
         False: Statuses(frozenset({200, 203, 204, 300, 301, 308}) | NEGATIVE, frozenset({302, 303, 307})),
-        True: Statuses(HEURISTIC - _PARTIAL, _FINAL - _PARTIAL),
+        True: Statuses(HEURISTIC - _PARTIAL, _FINAL - _PARTIAL - _TO_THIS_REQUEST),
     }
 )
 

@@ -135,3 +135,22 @@ def test_only_a_stored_200_is_not_modified(house: House, script: Script, conditi
     path = script(line(404, "none", ETag='"a"', Last_Modified=modified, **FRESH))
     house.ask(path)
     assert house.ask(path, **condition).status == 404
+
+
+@KINDS
+@pytest.mark.parametrize("control", ["private, max-age=3600", "no-store, max-age=3600"])
+def test_a_304_that_forbids_storing_leaves_nothing_to_reuse(
+    house: House, script: Script, host: str, control: str
+) -> None:
+    first = line(200, "x", ETag='"a"', cache_control="max-age=0, stale-if-error=60")
+    path = script(first, line(304, ETag='"a"', cache_control=control), DROP)
+    assert [house.ask(path, host=host).body for _ in range(2)] == [b"x", b"x"]
+    assert house.ask(path, host=host).status == 502
+
+
+@pytest.mark.parametrize("status", [407, 412, 416, 417])
+def test_what_is_about_one_requests_fields_is_no_answer_to_another(house: House, script: Script, status: int) -> None:
+    path = script(line(status, "no", Content_Range="bytes */10", **FRESH), line(200, "0123456789", **FRESH))
+    assert house.ask(path, Range="bytes=99-").status == status
+    assert house.ask(path, Range="bytes=0-1").body == b"01"
+    assert house.ask(path).body == b"0123456789"
