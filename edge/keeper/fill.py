@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import msgspec
 from blake3 import blake3
@@ -28,7 +28,7 @@ from edge.keeper.probes import Probes
 from edge.keeper.purge import Purger
 from edge.keeper.record import conditions, drafted, freshened, identified
 from edge.keeper.selection import facts_of, will_do
-from edge.keeper.trouble import NoRoom
+from edge.keeper.trouble import NoRoom, SourceGone
 from edge.keeper.upstreams import Upstreams
 from edge.policy.demand import NONE, Demand
 from edge.policy.freshness import Lifetimes
@@ -263,7 +263,8 @@ class Assets:
     async def _probed(self, site: Site, record: AssetRecord) -> AssetRecord:
         """The record with what its body is, where that matters."""
         if record.status == 200 and site.behaviour.renders and record.facts is None:
-            return await self._probes.join(record).task
+            with suppress(SourceGone):  # then whoever waits fetches it again
+                return await self._probes.join(record).task
         return record
 
     def draft(self, aim: Aim, answer: UpstreamAnswer, asked: float) -> AssetRecord:

@@ -1,4 +1,7 @@
-"""Looking into stored sources: what they are and whether they can be rendered."""
+"""Looking into stored sources: what they are and whether they can be rendered.
+
+The rule of this file: what is noted of a source comes from its bytes. That they are gone says nothing about them.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from edge.cache.files import BODY_OFFSET, BodyStore
 from edge.cache.records import RecordStore
 from edge.keeper.flights import Flight, Flights
 from edge.keeper.selection import facts_of
+from edge.keeper.trouble import SourceGone
 from edge.policy.plan import AssetFacts, renderable
 from edge.policy.reasons import Detail
 from edge.render.colour import Profile
@@ -32,7 +36,10 @@ class Probes:
         self._flights: Flights[tuple[bytes, str], Probe] = Flights()
 
     def join(self, record: AssetRecord) -> Probe:
-        """The flight that notes in a record what its body is; it lands without that if no renderer had time."""
+        """The flight that notes in a record what its body is; it lands without that if no renderer had time.
+
+        It raises SourceGone where the body was purged or evicted meanwhile.
+        """
         flight, _ = self._flights.join((record.key, record.source_id), lambda: self._take_off(record))
         return flight
 
@@ -58,13 +65,17 @@ class Probes:
     async def _look(self, facts: AssetFacts, source: BodyRef) -> AssetFacts:
         if source.length > self._max_source:
             return msgspec.structs.replace(facts, problem=Detail.TOO_LARGE)
-        reader = self._bodies.open(source) if source.length else None
-        if reader is None:
+        if not source.length:
             return msgspec.structs.replace(facts, problem=Detail.UNREADABLE)
+        reader = self._bodies.open(source)
+        if reader is None:
+            raise SourceGone
         with reader:
             try:
                 found = await self._renderers.probe(SourceRef(str(reader.path), BODY_OFFSET, source.length))
             except RenderError as error:
+                if not reader.path.exists():
+                    raise SourceGone from None
                 return msgspec.structs.replace(facts, problem=error.reason)
         return msgspec.structs.replace(
             facts,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -19,11 +20,15 @@ from edge.keeper.later import Later
 from edge.keeper.ledger import Ledger
 from edge.keeper.metrics import Metrics
 from edge.policy.plan import RenderPlan
-from edge.render.pool import RendererPool
+from edge.render.pool import RendererPool, SourceRef
 
 FAST = RenderPlan(resize_width=90, resize_height=120, width=90, height=120, format="jpeg", quality=80)
 BETTER = msgspec.structs.replace(FAST, format="webp", quality=60)
 LARGER = msgspec.structs.replace(FAST, format="png", quality=0)
+LONG = msgspec.structs.replace(
+    FAST, resize_width=600, resize_height=800, width=600, height=800, format="avif", quality=5, slow=True
+)
+"""More than a second of work."""
 SOURCE = "5" * 64
 
 
@@ -66,6 +71,9 @@ class Node:
         choice = self.records.get_choice(SOURCE, "wanted", "webp")
         assert choice is not None
         return choice
+
+    def displaced(self) -> float:
+        return self.metrics.registry.get_sample_value("facet_edge_rerenders_total", {"outcome": "displaced"}) or 0.0
 
     def close(self) -> None:
         self.records.close()
@@ -150,6 +158,40 @@ def test_what_is_hot_too_late_is_final_as_it_is(tmp_path: Path) -> None:
 
     asyncio.run(play())
     node.close()
+
+
+def test_a_better_rendering_gives_way_to_whoever_waits_and_is_made_when_nobody_does(tmp_path: Path) -> None:
+    node = Node(tmp_path)
+    choice, made = node.choose(LONG)
+    assert choice.source is not None
+
+    async def play() -> None:
+        later = node.later()
+        node.records.put_choice(choice)
+        later.consider(choice, made)
+        async with running(later):
+            later.note(made.body.key, 3)
+            async with asyncio.timeout(30):
+                while not read_by_a_child(choice.source.key):
+                    await asyncio.sleep(0.01)
+                nobodys = asyncio.ensure_future(node.renderers.probe(SourceRef("/nowhere", 0, 0)))  # none is started
+                while not node.displaced():
+                    await asyncio.sleep(0.01)
+            assert node.chosen() == choice
+            assert not read_by_a_child(choice.source.key)
+            nobodys.cancel()
+            final = await until_final(node)
+        assert (final.plan, final.replaced) == (LONG.canonical(), "old")
+
+    asyncio.run(play())
+    node.close()
+
+
+def read_by_a_child(body: str) -> bool:
+    """Whether a renderer of this process works on a body."""
+    children = (Path("/proc/self/task") / str(os.getpid()) / "children").read_text().split()
+    maps = (Path("/proc") / child / "maps" for child in children)
+    return any(body in file.read_text() for file in maps if file.exists())
 
 
 def test_what_was_purged_is_not_made_again(tmp_path: Path) -> None:
