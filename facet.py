@@ -9,7 +9,7 @@ import click
 
 from conf.errors import StartError
 
-_ROOMS = ("up", "edge", "origin")
+_ROOMS = ("up", "edge", "origin", "doctor")
 
 
 class _Facet(click.Group):
