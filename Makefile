@@ -14,12 +14,13 @@ HISTORIES ?= 1000
 TIER_FAULTS ?= 1000
 SECONDS ?= 0
 FUZZ ?= 3600
+BENCH ?= short
 PROGRAMS := nginx curl chromium gcc redis-server
 
 export PATH := $(PATH):/usr/sbin:/sbin
 PY := $(VENV)/bin/python
 
-.PHONY: help demo test soak check programs lock docs clean
+.PHONY: help demo test bench soak check programs lock docs clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -29,6 +30,10 @@ demo: $(VENV)/.run ## upload pictures, read their variants as four kinds of clie
 
 test: $(VENV)/.test programs check ## style, types, floors and all tests (ARGS: further pytest arguments)
 	@FACET_REQUIRE_PROGRAMS=$(REQUIRE_PROGRAMS) $(PY) -m pytest $(ARGS)
+
+bench: $(VENV)/.test ## measure beside nginx, Varnish and others, write docs/benchmarks.md (BENCH=short|full; ARGS: sections, --peer NAME=URL)
+	@$(MAKE) --no-print-directory programs PROGRAMS="nginx wrk $$(command -v varnishd >/dev/null || echo varnish)"
+	@$(PY) -m bench --$(BENCH) $(ARGS)
 
 soak: $(VENV)/.test ## faults at length: kills, power cuts, shared bodies, broken pictures (KILLS, CUTS, CHANGES, HISTORIES, TIER_FAULTS, SECONDS, FUZZ); goes on where it was
 	@$(PY) -m tests.faults.soak --kills $(KILLS) --cuts $(CUTS) --changes $(CHANGES) \

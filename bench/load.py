@@ -86,7 +86,7 @@ def wrk(
     headers: Sequence[str] = (),
     *,
     connections: int = 32,
-    seconds: float = 2,
+    seconds: int = 2,
     script: Path | None = None,
 ) -> Sample:
     """One run of wrk with one thread; `script` is a Lua file of its own. Raises StartError where it is missing."""

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from conf.errors import StartError
 
@@ -95,6 +96,27 @@ def nginx(folder: Path, body: bytes, *, open_file_cache: bool) -> Iterator[tuple
 
 
 @contextmanager
+def varnish(folder: Path, upstream: str) -> Iterator[tuple[str, int]]:
+    """Varnish in front of an upstream, everything in 256 MB of memory: (URL of the upstream's path, process id of its
+    manager). Raises StartError where it is not installed."""
+    program = shutil.which("varnishd", path=os.environ.get("PATH", "") + ":/usr/sbin")
+    if program is None:
+        raise StartError("varnishd is not installed (apt-get install varnish)")
+    folder.mkdir()
+    parts = urlsplit(upstream)
+    port = free_port()
+    policy = folder / "policy.vcl"
+    policy.write_text(
+        f'vcl 4.1;\nbackend upstream {{ .host = "{parts.hostname}"; .port = "{parts.port}"; }}\n'
+        "sub vcl_backend_response { set beresp.ttl = 1h; }\n"
+    )
+    command = [program, "-F", "-n", str(folder / "work"), "-a", f"127.0.0.1:{port}", "-f", str(policy)]
+    command += ["-j", "none", "-s", "malloc,256m", "-p", "thread_pools=1", "-p", "thread_pool_max=1000"]
+    with _running(command, port) as pid:
+        yield f"http://127.0.0.1:{port}{parts.path}", pid
+
+
+@contextmanager
 def bare_aiohttp(folder: Path, body: bytes) -> Iterator[tuple[str, int]]:
     """aiohttp's low-level server on uvloop with one fixed answer: the ceiling of the ordinary path. (URL, pid)."""
     file = folder / "body"
@@ -122,7 +144,7 @@ def bare_stream(size: int) -> Iterator[tuple[str, int]]:
 
 @contextmanager
 def _running(command: list[str], port: int) -> Iterator[int]:
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         while process.poll() is None:
             with socket.socket() as probe:
