@@ -66,6 +66,8 @@ def read_profile(data: bytes) -> Profile:
         return space
     try:
         tags = _tags(data)
+        if b"A2B0" in tags:  # a table, which counts more than what follows
+            return Profile.RGB
         colorants = [number for name in (b"rXYZ", b"gXYZ", b"bXYZ") for number in _xyz(tags[name])]
         curve = _curve_at_half(tags[b"gTRC"])
     except (KeyError, IndexError, struct.error):
@@ -75,6 +77,17 @@ def read_profile(data: bytes) -> Profile:
             if all(abs(a - b) <= _COLORANT_TOLERANCE for a, b in zip(colorants, wanted, strict=True)):
                 return profile
     return Profile.RGB
+
+
+def intent_of(image: Image) -> str:
+    """The rendering intent by which an image's profile can be read: relative, unless all it has is a table for
+    perceptual (libvips takes a profile that lacks what it is asked for for none)."""
+    data = kinds.field(image, PROFILE_FIELD, b"")
+    try:
+        tags = _tags(data)
+    except struct.error:
+        return "relative"
+    return "perceptual" if b"A2B0" in tags and b"A2B1" not in tags else "relative"
 
 
 def _tags(data: bytes) -> dict[bytes, bytes]:
@@ -119,7 +132,8 @@ def profile_of(image: Image) -> Profile:
 def to_rgb(image: Image, profile: Profile) -> Image:
     """sRGB numbers from CMYK or from grey with a profile (libvips icc_transform, the embedded profile first)."""
     fallback = "cmyk" if profile is Profile.CMYK else "srgb"
-    return without_profile(image.icc_transform("srgb", embedded=True, input_profile=fallback, intent="relative"))
+    intent = intent_of(image)
+    return without_profile(image.icc_transform("srgb", embedded=True, input_profile=fallback, intent=intent))
 
 
 def linear_is_affordable(sizes: list[tuple[int, int]], height: int) -> bool:
@@ -156,7 +170,7 @@ def to_output(image: Image, profile: Profile, keep: bool) -> Image:
     if keep and profile is Profile.P3:
         return image
     target = "p3" if keep else "srgb"
-    moved = image.icc_transform(target, embedded=True, input_profile="srgb", intent="relative")
+    moved = image.icc_transform(target, embedded=True, input_profile="srgb", intent=intent_of(image))
     return moved if keep else without_profile(moved)
 
 

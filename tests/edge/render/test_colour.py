@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import pyvips
-from PIL import Image
+from PIL import Image, ImageCms
 
 from demo import pictures
 from edge.render import colour, facts, kinds, steps
@@ -23,7 +23,7 @@ def tagged(colour_: tuple[int, ...], profile: bytes, size: int = 64) -> Any:
     return pictures.with_metadata(pictures.solid(size, size, colour_), profile=profile)
 
 
-def made_profile(space: bytes, tags: dict[bytes, bytes]) -> bytes:
+def made_profile(space: bytes, tags: dict[bytes, bytes], connection: bytes = b"XYZ ") -> bytes:
     """A minimal ICC profile (ICC.1:2022 §7.2) with these tags."""
     table, data = b"", b""
     start = 132 + 12 * len(tags)
@@ -31,7 +31,7 @@ def made_profile(space: bytes, tags: dict[bytes, bytes]) -> bytes:
         table += struct.pack(">4sII", name, start + len(data), len(value))
         data += value.ljust(-(-len(value) // 4) * 4, b"\0")
     size = start + len(data)
-    head = struct.pack(">I4sI4s4s4s", size, b"\0" * 4, 0x02400000, b"mntr", space, b"XYZ ")
+    head = struct.pack(">I4sI4s4s4s", size, b"\0" * 4, 0x02400000, b"mntr", space, connection)
     head += b"\0" * 12 + b"acsp" + b"\0" * 28 + struct.pack(">III", 0xF6D6, 0x10000, 0xD32D) + b"\0" * 48
     assert len(head) == 128
     return head + struct.pack(">I", len(tags)) + table + data
@@ -64,6 +64,31 @@ def adobe_rgb() -> bytes:
 
 def grey_gamma(value: float) -> bytes:
     return made_profile(b"GRAY", {b"wtpt": xyz(0.9642, 1.0, 0.8249), b"kTRC": gamma_curve(value)})
+
+
+def perceptual_table(space: bytes) -> bytes:
+    """A profile that has nothing but a table (lut16Type) for perceptual: bright where the numbers are low."""
+    channels = len(space.strip())
+    corners = np.stack(np.meshgrid(*[[0.0, 1.0]] * channels, indexing="ij"), -1).reshape(-1, channels)
+    lab = np.stack([100 * (1 - corners.mean(1)), 60 * (corners[:, 0] - corners[:, 1]), 40 * corners[:, 2]], 1)
+    numbers = np.stack([lab[:, 0] * 652.8, (lab[:, 1] + 128) * 256, (lab[:, 2] + 128) * 256], 1).round()
+    head = b"mft2\0\0\0\0" + bytes([channels, 3, 2, 0]) + struct.pack(">9i", *(np.eye(3).ravel() * 65536).astype(int))
+    ramps = struct.pack(">HH", 2, 2) + struct.pack(">HH", 0, 65535) * channels
+    table = head + ramps + numbers.astype(">u2").tobytes() + struct.pack(">HH", 0, 65535) * 3
+    return made_profile(space, {b"wtpt": xyz(0.9642, 1.0, 0.8249), b"A2B0": table}, b"Lab ")
+
+
+@pytest.mark.parametrize(("mode", "space"), [("RGB", b"RGB "), ("CMYK", b"CMYK")])
+@pytest.mark.parametrize("numbers", [(200, 60, 40, 10), (20, 120, 90, 40), (250, 250, 250, 0)])
+def test_a_profile_that_has_only_a_perceptual_table_is_read(mode: str, space: bytes, numbers: tuple[int, ...]) -> None:
+    picture = Image.new(mode, (64, 64), numbers[: len(mode)])
+    with io.BytesIO() as file:
+        picture.save(file, "TIFF", icc_profile=perceptual_table(space))
+        source = file.getvalue()
+    read = ImageCms.ImageCmsProfile(io.BytesIO(perceptual_table(space)))
+    expected = ImageCms.profileToProfile(picture, read, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    assert expected is not None
+    assert close(oracle.pixels_of(steps.render(source, plan(16, 16), LIMITS)), expected.getpixel((0, 0)), 3)
 
 
 @pytest.mark.parametrize("colour_", P3_COLOURS)
