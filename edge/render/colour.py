@@ -53,8 +53,9 @@ _COLORANTS = {
 """Red, green and blue in XYZ under D50: IEC 61966-2-1 and SMPTE EG 432-1, adapted as ICC.1 Annex E says."""
 _COLORANT_TOLERANCE = 0.004
 """Profiles of the same space differ in the third digit, different spaces in the second."""
-_CURVE_TOLERANCE = 0.012
-"""The sRGB curve at ½ is 0.214, gamma 2.2 gives 0.218 (the same to the eye), gamma 1.8 gives 0.287."""
+_CURVE = ((0.1, 0.0100, 0.0015), (0.5, 0.2140, 0.006))
+"""Points of the sRGB curve (IEC 61966-2-1), and how far off a profile of it may be. Gamma 2.2 has 0.0063 at the first:
+a third darker in the shadows; gamma 1.8 has 0.287 at the second."""
 
 
 def read_profile(data: bytes) -> Profile:
@@ -69,10 +70,11 @@ def read_profile(data: bytes) -> Profile:
         if b"A2B0" in tags:  # a table, which counts more than what follows
             return Profile.RGB
         colorants = [number for name in (b"rXYZ", b"gXYZ", b"bXYZ") for number in _xyz(tags[name])]
-        curve = _curve_at_half(tags[b"gTRC"])
+        curve = tags[b"gTRC"]
+        srgb_curve = all(abs(_curve_at(curve, x) - light) <= tolerance for x, light, tolerance in _CURVE)
     except (KeyError, IndexError, struct.error):
         return Profile.RGB
-    if abs(curve - 0.214) <= _CURVE_TOLERANCE:
+    if srgb_curve:
         for profile, wanted in _COLORANTS.items():
             if all(abs(a - b) <= _COLORANT_TOLERANCE for a, b in zip(colorants, wanted, strict=True)):
                 return profile
@@ -101,21 +103,27 @@ def _xyz(tag: bytes) -> tuple[float, float, float]:
     return x / 65536, y / 65536, z / 65536
 
 
-def _curve_at_half(tag: bytes) -> float:
-    """The linear value of device value ½: `curv` as gamma or table, `para` of the kinds 0 to 3 (4 is 3 and offsets)."""
+def _curve_at(tag: bytes, x: float) -> float:
+    """The light of a device value (both 0 … 1): `curv` as gamma or table, `para` of the kinds 0 to 4 (ICC.1 §10.18)."""
     if tag[:4] == b"curv":
         count = struct.unpack_from(">I", tag, 8)[0]
         if count == 0:
-            return 0.5
+            return x
         if count == 1:
-            return float(0.5 ** (struct.unpack_from(">H", tag, 12)[0] / 256))
-        return float(struct.unpack_from(">H", tag, 12 + 2 * (count // 2))[0] / 65535)
-    gamma, a, b = (*(number / 65536 for number in struct.unpack_from(">i", tag, 12)), 1.0, 0.0)
-    if struct.unpack_from(">H", tag, 8)[0] > 0:
-        a, b = (number / 65536 for number in struct.unpack_from(">ii", tag, 16))
+            return float(x ** (struct.unpack_from(">H", tag, 12)[0] / 256))
+        at, between = int(x * (count - 1)), x * (count - 1) % 1
+        low, high = (number / 65535 for number in struct.unpack_from(">HH", tag, 12 + 2 * at))
+        return float(low + (high - low) * between)
+    kind = struct.unpack_from(">H", tag, 8)[0]
+    gamma = struct.unpack_from(">i", tag, 12)[0] / 65536
+    a, b = (number / 65536 for number in struct.unpack_from(">ii", tag, 16)) if kind else (1.0, 0.0)
     if not 0 < gamma < 10:
         return 0.0
-    return float(max(0.0, a * 0.5 + b) ** gamma)
+    if kind >= 3:
+        c, d = (number / 65536 for number in struct.unpack_from(">ii", tag, 24))
+        if x < d:
+            return c * x
+    return float(max(0.0, a * x + b) ** gamma)
 
 
 def profile_of(image: Image) -> Profile:

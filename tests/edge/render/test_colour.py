@@ -176,6 +176,45 @@ def test_profiles_are_told_apart_by_their_primaries_and_curve() -> None:
     assert colour.read_profile(grey_gamma(2.2)) is colour.Profile.GREY
 
 
+SRGB_CURVE = b"para\0\0\0\0" + struct.pack(
+    ">HH5i", 3, 0, *(round(v * 65536) for v in (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045))
+)
+
+
+def tabled_curve(entries: int) -> bytes:
+    values = oracle.linear(np.linspace(0, 255, entries)) * 65535
+    return b"curv\0\0\0\0" + struct.pack(">I", entries) + values.round().astype(">u2").tobytes()
+
+
+@pytest.mark.parametrize(
+    ("curve", "is_srgb"),
+    [
+        (SRGB_CURVE, True),
+        (tabled_curve(26), True),
+        (tabled_curve(1024), True),
+        (gamma_curve(2.2), False),
+        (gamma_curve(1.8), False),
+        (gamma_curve(2.4), False),
+        (gamma_curve(1.0), False),
+    ],
+)
+def test_srgb_primaries_with_another_curve_are_shown_by_it(curve: bytes, is_srgb: bool) -> None:
+    primaries = {
+        b"rXYZ": xyz(0.4361, 0.2225, 0.0139),
+        b"gXYZ": xyz(0.3851, 0.7169, 0.0971),
+        b"bXYZ": xyz(0.1431, 0.0606, 0.7141),
+    }
+    curves = {b"rTRC": curve, b"gTRC": curve, b"bTRC": curve}
+    profile = made_profile(b"RGB ", {b"wtpt": xyz(0.9505, 1.0, 1.0891)} | primaries | curves)
+    assert (colour.read_profile(profile) is colour.Profile.SRGB) is is_srgb
+    source = tagged((20, 40, 90), profile).pngsave_buffer(keep="all")
+    got = oracle.pixels_of(steps.render(source, plan(16, 16), LIMITS))
+    read = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+    shown = ImageCms.profileToProfile(Image.new("RGB", (1, 1), (20, 40, 90)), read, ImageCms.createProfile("sRGB"))
+    assert shown is not None
+    assert close(got, shown.getpixel((0, 0)), 2)
+
+
 def test_grey_stays_grey() -> None:
     source = pictures.solid(64, 64, (77,)).jpegsave_buffer(Q=95)
     body = steps.render(source, plan(16, 16, "jpeg"), LIMITS)
