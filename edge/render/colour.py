@@ -122,7 +122,7 @@ def _curve_at(tag: bytes, x: float) -> float:
     if kind >= 3:
         c, d = (number / 65536 for number in struct.unpack_from(">ii", tag, 24))
         if x < d:
-            return c * x
+            return float(c * x)
     return float(max(0.0, a * x + b) ** gamma)
 
 
