@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from typing import NoReturn
 
 import pytest
 
@@ -18,7 +19,11 @@ def need(program: str) -> str:
     path = found(program)
     if path is not None:
         return path
-    reason = f"the program {program} is not installed"
+    missing(f"the program {program} is not installed")
+
+
+def missing(reason: str) -> NoReturn:
+    """Skip for this reason, or fail if FACET_REQUIRE_PROGRAMS=1."""
     if os.environ.get("FACET_REQUIRE_PROGRAMS") == "1":
         pytest.fail(reason)
     pytest.skip(reason)

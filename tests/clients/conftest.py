@@ -74,5 +74,3 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(random.Random(name).randbytes(size))
     return folder
-
-

@@ -48,10 +48,10 @@ class Door:
         """HOST:PORT."""
         return self.url.partition("//")[2]
 
-    def bucket(self, name: str) -> str:
-        """A fresh bucket of this door."""
+    def bucket(self, name: str, key: Key = ROOT) -> str:
+        """A fresh bucket of this door, made by `key` and so its owner's."""
         bucket = f"{name}-{self.scheme}"
-        self.facet.s3().create_bucket(Bucket=bucket)
+        self.facet.s3(access=key.access, secret=key.secret).create_bucket(Bucket=bucket)
         return bucket
 
     def environment(self, home: Path, key: Key = ROOT) -> dict[str, str]:
@@ -85,9 +85,7 @@ def add_key(facet: Running, *options: str) -> Key:
     return Key(made["access_key"], made["secret_key"])
 
 
-def run(
-    command: Sequence[str | Path], env: Mapping[str, str], cwd: Path | None = None, *, fails: bool = False
-) -> str:
+def run(command: Sequence[str | Path], env: Mapping[str, str], cwd: Path | None = None, *, fails: bool = False) -> str:
     """Run a client to its end and give what it wrote (both streams); it must succeed, or fail where it should."""
     done = subprocess.run(
         [str(part) for part in command],

@@ -8,17 +8,15 @@ reason, or fail if FACET_REQUIRE_PROGRAMS=1.
 from __future__ import annotations
 
 import fcntl
-import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
-import pytest
-
-from tests.programs import need
+from tests.programs import missing, need
 
 WANTED = Path(__file__).parent / "programs"
 PLACE = Path(__file__).resolve().parents[2] / "build" / "clients"
@@ -74,11 +72,8 @@ def _run(name: str, command: list[str]) -> None:
             _missing(name, (done.stderr.strip() or done.stdout.strip())[-600:])
 
 
-def _missing(name: str, why: str) -> None:
-    reason = f"the clients of tests/clients/programs ({name}) could not be installed: {why}"
-    if os.environ.get("FACET_REQUIRE_PROGRAMS") == "1":
-        pytest.fail(reason)
-    pytest.skip(reason)
+def _missing(name: str, why: str) -> NoReturn:
+    missing(f"the clients of tests/clients/programs ({name}) could not be installed: {why}")
 
 
 @contextmanager

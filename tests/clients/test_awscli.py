@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-import urllib.request
 import ssl
+import urllib.request
 from pathlib import Path
 
 from tests.clients import installed
