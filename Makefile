@@ -15,7 +15,8 @@ TIER_FAULTS ?= 1000
 SECONDS ?= 0
 FUZZ ?= 3600
 BENCH ?= short
-PROGRAMS := nginx curl chromium gcc redis-server
+PROGRAMS := nginx curl chromium gcc redis-server nodejs npm ruby rclone restic s3cmd duplicity
+LIBRARIES := libc6-dev ruby-aws-sdk-s3 python3-boto3
 
 export PATH := $(PATH):/usr/sbin:/sbin
 PY := $(VENV)/bin/python
@@ -86,5 +87,5 @@ programs:
 	if [ -n "$$missing" ]; then \
 	    if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	        echo "Installing$$missing ..."; apt-get update -qq; \
-	        RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing libc6-dev >/dev/null; \
+	        RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing $(LIBRARIES) >/dev/null; \
 	    else echo "Not installed:$$missing. Tests that need them are skipped; sudo apt-get install$$missing" >&2; fi; fi

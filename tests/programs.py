@@ -17,9 +17,9 @@ def found(program: str) -> str | None:
 def need(program: str) -> str:
     """The path of `program`; without it the test skips, or fails if FACET_REQUIRE_PROGRAMS=1."""
     path = found(program)
-    if path is not None:
-        return path
-    missing(f"the program {program} is not installed")
+    if path is None:
+        missing(f"the program {program} is not installed")
+    return path
 
 
 def missing(reason: str) -> NoReturn:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pytest
+from botocore.exceptions import ClientError
+
 from tests.clients.house import Door, add_key, contents, run
 from tests.programs import need
 
@@ -51,19 +54,14 @@ def test_a_create_only_key_backs_up_and_can_destroy_nothing(door: Door, tree: Pa
     s3 = door.facet.s3(access=owner.access, secret=owner.secret)
     stored = {each["Key"]: each["ETag"] for each in s3.list_objects_v2(Bucket=bucket)["Contents"]}
     assert not [name for name in stored if name.startswith("locks/")]  # every lock was taken away again
-    run([*command, "forget", "--keep-last", "1"], env, fails=True)
+    if door.authority is None:  # restic asks again for most of a minute before it believes a refusal
+        run([*command, "forget", "--keep-last", "1"], env, fails=True)
     run([*command, "check", "--read-data"], env)
     mine = door.facet.s3(access=key.access, secret=key.secret)
     for name in stored:
-        for refused in (
-            lambda name=name: mine.put_object(Bucket=bucket, Key=name, Body=b"ruined"),
-            lambda name=name: mine.delete_object(Bucket=bucket, Key=name),
-        ):
-            try:
-                refused()
-            except mine.exceptions.ClientError as error:
-                assert error.response["Error"]["Code"] == "AccessDenied"
-            else:
-                raise AssertionError(name)
+        with pytest.raises(ClientError, match="AccessDenied"):
+            mine.put_object(Bucket=bucket, Key=name, Body=b"ruined")
+        with pytest.raises(ClientError, match="AccessDenied"):
+            mine.delete_object(Bucket=bucket, Key=name)
     now = {each["Key"]: each["ETag"] for each in s3.list_objects_v2(Bucket=bucket)["Contents"]}
     assert {name: tag for name, tag in now.items() if not name.startswith("locks/")} == stored

@@ -14,13 +14,13 @@ from tests.programs import need
 
 
 def test_s3cmd_puts_syncs_sets_acls_and_signs(door: Door, large: Path, tree: Path, tmp_path: Path) -> None:
-    tls = ["--ssl", "--signurl-use-https", f"--ca-certs={door.authority}"] if door.authority else ["--no-ssl"]
+    tls = ["--ssl", f"--ca-certs={door.authority}"] if door.authority else ["--no-ssl"]
     account = [f"--access_key={ROOT.access}", f"--secret_key={ROOT.secret}"]
     hosts = [f"--host={door.address}", f"--host-bucket={door.address}"]
-    loud = [need("s3cmd"), "--config", tmp_path / "none", *account, *hosts, *tls]
+    loud = [need("s3cmd"), "--config", tmp_path / "config", *account, *hosts, *tls]
     s3cmd = [*loud, "--quiet"]
     env = door.environment(tmp_path)
-    (tmp_path / "none").touch()
+    (tmp_path / "config").write_text(f"[default]\nsignurl_use_https = {door.scheme == 'https'}\n")
     trust = ssl.create_default_context(cafile=str(door.authority)) if door.authority else None
     bucket = f"s3://s3cmd-{door.scheme}"
     link = f"{door.url}/s3cmd-{door.scheme}/large"

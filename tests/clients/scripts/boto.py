@@ -25,7 +25,7 @@ assert part["Body"].read() == body[8388600:8388701]
 s3.copy({"Bucket": bucket, "Key": "large"}, bucket, "copied")
 assert s3.head_object(Bucket=bucket, Key="copied")["ContentLength"] == len(body)
 
-keys = ["many/%s %d+é.txt" % (letter, number) for letter in "ab" for number in range(30)]
+keys = [f"many/{letter} {number}+é.txt" for letter in "ab" for number in range(30)]
 for key in keys:
     s3.put_object(Bucket=bucket, Key=key, Body=key.encode())
 pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="many/", PaginationConfig={"PageSize": 7})
