@@ -26,7 +26,11 @@ one of the keys that `encryption.kms_keys` names; any other id is `KMS.NotFoundE
 client's own key, which every request for the bytes must bring, over HTTPS. Reading with a wrong key is `AccessDenied`,
 without one, or with one that the object does not have, `InvalidRequest`.
 
-Storage classes are names: kept, returned, changed by lifecycle transitions; everything stays readable at once.
+Storage classes are names: kept, returned, changed by lifecycle transitions; everything stays readable at once, so
+archived objects say that they are restored (`x-amz-restore`), and RestoreObject has nothing to do.
+
+CreateBucket for a bucket that the caller owns already is 200 and changes nothing, as in us-east-1; with another ACL it
+is `BucketAlreadyExists`, with another location constraint `BucketAlreadyOwnedByYou`.
 
 ## Test profile
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from origin.catalog.contract import Tables
+from origin.catalog.rows import BucketRow
 from origin.service.access import authorise, authorise_service
 from origin.service.acl import make_acl, wish_text
 from origin.service.describe import bucket_of
@@ -39,6 +40,11 @@ class Buckets:
     ) -> Bucket:
         """Make a bucket owned by the caller. With `lock` it has object lock, and so is versioned.
 
+        A bucket that the caller already owns stays as it is, which many clients rely on before they write
+        (https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html: us-east-1 answers 200). AWS resets
+        its ACL then; here a request for another ACL is BucketAlreadyExists, and one for another region
+        BucketAlreadyOwnedByYou.
+
         Raises ServiceError: AccessDenied, InvalidBucketName, BucketAlreadyExists, BucketAlreadyOwnedByYou.
         """
         owner = authorise_service(caller, operation("CreateBucket"), name).owner
@@ -47,14 +53,19 @@ class Buckets:
         created = self._stores.clock()
         place = region or self._stores.settings.origin.region
 
+        def alike(tables: Tables, known: BucketRow) -> bool:
+            return not wish or make_acl(tables, wish, Level.BUCKET, owner.id, owner.id) == known.acl
+
         def transact(tables: Tables) -> None:
             known = tables.buckets.get(name)
-            if known is not None and known.owner.id == owner.id:
+            if known is not None and known.owner.id == owner.id and place != known.region:
                 raise ServiceError(
                     "BucketAlreadyOwnedByYou",
                     "Your previous request to create the named bucket succeeded and you already own it.",
                     bucket=name,
                 )
+            if known is not None and known.owner.id == owner.id and alike(tables, known):
+                return
             if known is not None:
                 raise ServiceError(
                     "BucketAlreadyExists",

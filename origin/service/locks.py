@@ -151,7 +151,7 @@ class Locks:
     async def set_configuration(self, caller: Caller, bucket: str, configuration: LockConfiguration) -> None:
         """PutObjectLockConfiguration; on a versioned bucket it enables object lock, for good.
 
-        Raises ServiceError: InvalidBucketState (not versioned), InvalidRetentionPeriod, NoSuchBucket, AccessDenied.
+        Raises ServiceError: InvalidBucketState (not versioned), InvalidArgument, NoSuchBucket, AccessDenied.
         """
         _check_default(configuration.default)
 
@@ -232,11 +232,10 @@ def _lockable(
 def _check_default(default: DefaultRetention | None) -> None:
     if default is None:
         return
-    for value, longest in ((default.days, LONGEST_DAYS), (default.years, LONGEST_YEARS)):
+    for name, value, longest in (("Days", default.days, LONGEST_DAYS), ("Years", default.years, LONGEST_YEARS)):
         if value is not None and not 1 <= value <= longest:
-            raise ServiceError(
-                "InvalidRetentionPeriod", "Default retention period must be a positive integer value", limit=longest
-            )
+            wrong = "must be a positive integer value" if value < 1 else f"is too large: at most {longest}"
+            raise ServiceError("InvalidArgument", f"Default retention period {wrong}.", argument=name)
 
 
 def _without_lock(bucket: str) -> ServiceError:

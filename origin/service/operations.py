@@ -202,7 +202,7 @@ def _table() -> tuple[Operation, ...]:
         row("GetObjectLegalHold", _O, "GET", "legal-hold", _READ, supported=True),
         row("PutObjectLegalHold", _O, "PUT", "legal-hold", _ADMIN, Gate.CHANGE, supported=True),
         row("GetObjectTorrent", _O, "GET", "torrent", _READ),
-        row("RestoreObject", _O, "POST", "restore", _WRITE),
+        row("RestoreObject", _O, "POST", "restore", _WRITE, supported=True),
         row("SelectObjectContent", _O, "POST", "select", _READ),
         row("RenameObject", _O, "PUT", "renameObject", _WRITE, Gate.REMOVE),
         row("UpdateObjectEncryption", _O, "PUT", "encryption", _WRITE),

@@ -21,7 +21,8 @@ DAY = 86400.0
 SMALLEST = 128 * 1024
 """The least size of an object that moves, in bytes, where its rule's filter says nothing of sizes."""
 ALL_CLASSES, BY_CLASS = "all_storage_classes_128K", "varies_by_storage_class"
-_ARCHIVES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
+ARCHIVES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
+"""The classes that AWS restores from."""
 COLDER = (
     "STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "INTELLIGENT_TIERING", "ONEZONE_IA", "GLACIER_IR", "GLACIER",
     "DEEP_ARCHIVE",
@@ -161,7 +162,7 @@ def _large_enough(rule: Rule, size: int, day: float) -> bool:
     if chosen is not None and (chosen.greater is not None or chosen.less is not None):
         return True
     if rule.smallest == BY_CLASS:
-        return size >= SMALLEST or all(move.to in _ARCHIVES for move in (*rule.moves, *rule.noncurrent_moves))
+        return size >= SMALLEST or all(move.to in ARCHIVES for move in (*rule.moves, *rule.noncurrent_moves))
     return size >= SMALLEST or (rule.smallest is None and day != DAY)
 
 

@@ -14,6 +14,7 @@ from conf.errors import StartError
 from conf.schema import Settings
 from origin.service.access import Access
 from origin.service.acls import Acls
+from origin.service.archives import Archives
 from origin.service.buckets import Buckets
 from origin.service.duplicates import Duplicates
 from origin.service.feed import Feed
@@ -63,6 +64,7 @@ class Service:
         self.versions = Versions(stores)
         self.tags = Tags(stores, self.bucket_settings)
         self.locks = Locks(stores)
+        self.archives = Archives(stores)
         self.notifications = Notifications(stores, self.bucket_settings)
         self.lifecycle = Lifecycle(stores, self.bucket_settings)
         self.uploads = Uploads(stores, self._duplicates)

@@ -29,9 +29,7 @@ _ALLOWED = re.compile(r"[\w\s+\-=.:/@]*")
 
 
 def tag_set(pairs: Sequence[tuple[str, str]], level: Level) -> dict[str, str]:
-    """Tags as a mapping. Raises ServiceError InvalidTag where they break a limit."""
-    if len(pairs) > MOST[level]:
-        raise _invalid(f"{level.capitalize()} tags cannot be greater than {MOST[level]}")
+    """Tags as a mapping. Raises ServiceError where they break a limit: InvalidTag; BadRequest for their number."""
     tags = dict(pairs)
     if len(tags) != len(pairs):
         raise _invalid("Cannot provide multiple Tags with the same key")
@@ -42,6 +40,8 @@ def tag_set(pairs: Sequence[tuple[str, str]], level: Level) -> dict[str, str]:
             raise _invalid("The TagValue you have provided is invalid")
         if key.startswith(RESERVED):
             raise _invalid("System tags cannot be added/updated by requester")
+    if len(tags) > MOST[level]:
+        raise ServiceError("BadRequest", f"{level.capitalize()} tags cannot be greater than {MOST[level]}")
     return tags
 
 

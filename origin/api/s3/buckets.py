@@ -71,7 +71,7 @@ async def create_bucket(call: Call) -> Answer:
 async def head_bucket(call: Call) -> Answer:
     """HeadBucket."""
     bucket = await call.service.buckets.head(call.caller, call.bucket)
-    return Answer(200, {**XML_TYPE, "x-amz-bucket-region": bucket.region})
+    return Answer(200, {**XML_TYPE, "x-amz-bucket-region": bucket.region, "x-amz-access-point-alias": "false"})
 
 
 async def delete_bucket(call: Call) -> Answer:

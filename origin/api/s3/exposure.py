@@ -124,7 +124,9 @@ async def put_ownership(call: Call) -> Answer:
     rules = list(root.all("Rule"))
     if len(rules) != 1:
         raise xml.malformed()
-    rule = _ownership(rules[0].value("ObjectOwnership") or "")
+    rule = rules[0].value("ObjectOwnership") or ""
+    if rule not in tuple(Ownership):
+        raise xml.malformed()
     await call.service.bucket_settings.put(
         call.caller, call.operation.name, call.bucket, Setting.OWNERSHIP, rule,
         lambda bucket, _: check_enforceable(bucket, rule),
@@ -140,11 +142,7 @@ async def delete_ownership(call: Call) -> Answer:
 def asked_ownership(headers: Mapping[str, str]) -> str | None:
     """x-amz-object-ownership of CreateBucket. Raises Refusal (InvalidArgument)."""
     value = headers.get("x-amz-object-ownership")
-    return None if value is None else _ownership(value)
-
-
-def _ownership(value: str) -> str:
-    if value not in tuple(Ownership):
+    if value is not None and value not in tuple(Ownership):
         raise Refusal(
             "InvalidArgument", f"Invalid x-amz-object-ownership header: {value}", ArgumentName="ObjectOwnership",
             ArgumentValue=value,

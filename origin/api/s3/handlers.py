@@ -7,6 +7,7 @@ operation; a test holds the two tables against each other.
 from __future__ import annotations
 
 from origin.api.s3 import (
+    archives,
     attributes,
     buckets,
     copies,
@@ -95,6 +96,7 @@ HANDLERS: dict[str, Handler] = {
     "GetObjectTagging": tagging.get_object_tagging,
     "PutObjectTagging": tagging.put_object_tagging,
     "DeleteObjectTagging": tagging.delete_object_tagging,
+    "RestoreObject": archives.restore_object,
     "GetObjectRetention": locks.get_object_retention,
     "PutObjectRetention": locks.put_object_retention,
     "GetObjectLegalHold": locks.get_object_legal_hold,

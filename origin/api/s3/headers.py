@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import quote
 
+from origin.service.archives import RESTORED
 from origin.service.encryption import ALGORITHM_HEADER, BUCKET_KEY_HEADER, KEY_HEADER, KMS, SSE_S3, shown
 from origin.service.model import (
     KEPT_HEADERS,
@@ -23,6 +24,7 @@ from origin.service.model import (
     ReadConditions,
     WriteConditions,
 )
+from origin.service.rules import ARCHIVES
 from wire.checksums import HEADER_PREFIX
 from wire.dates import http_date, iso8601, parse_http_date, parse_iso8601
 from wire.refusals import Refusal
@@ -237,6 +239,8 @@ def of_object(info: ObjectInfo, caller: Caller, *, checksums: bool) -> dict[str,
         found |= of_lock(info.lock)
     if info.storage_class != "STANDARD":
         found["x-amz-storage-class"] = info.storage_class
+    if info.storage_class in ARCHIVES:
+        found["x-amz-restore"] = RESTORED
     if checksums:
         found.update(of_checksums(info.checksums))
         if info.checksums:

@@ -22,13 +22,16 @@ DIRECTIVE = "x-amz-tagging-directive"
 
 
 def asked_tags(headers: Mapping[str, str]) -> dict[str, str]:
-    """The tags of the x-amz-tagging header: a query string. Raises Refusal (InvalidArgument); ServiceError."""
+    """The tags of the x-amz-tagging header: a query string, in which a tag may lack its value.
+
+    Raises Refusal (InvalidArgument); ServiceError.
+    """
     value = headers.get(HEADER, "")
     try:
-        pairs = parse_qsl(value, keep_blank_values=True, strict_parsing=bool(value), errors="strict")
+        pairs = parse_qsl(value, keep_blank_values=True, errors="strict")
     except ValueError:
         pairs = None
-    if pairs is None or len(dict(pairs)) != len(pairs):
+    if pairs is None or len(dict(pairs)) != len(pairs) or any(not one or one[0] == "=" for one in _pieces(value)):
         raise Refusal(
             "InvalidArgument",
             "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query parameters without tag"
@@ -37,6 +40,10 @@ def asked_tags(headers: Mapping[str, str]) -> dict[str, str]:
             ArgumentValue=value,
         )
     return tag_set(pairs, Level.OBJECT)
+
+
+def _pieces(value: str) -> list[str]:
+    return value.split("&") if value else []
 
 
 def copied_tags(headers: Mapping[str, str]) -> dict[str, str] | None:

@@ -32,6 +32,22 @@ def test_a_bucket_lives_and_ends(s3: Any, origin: Origin) -> None:
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 404
 
 
+def test_a_bucket_made_again_by_its_owner_stays_as_it_is(s3: Any, bucket: str) -> None:
+    s3.put_bucket_acl(Bucket=bucket, ACL="public-read")
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    grants = s3.get_bucket_acl(Bucket=bucket)["Grants"]
+    s3.create_bucket(Bucket=bucket)
+    s3.create_bucket(Bucket=bucket, ACL="public-read")
+    with pytest.raises(ClientError) as caught:
+        s3.create_bucket(Bucket=bucket, ACL="public-read-write")
+    assert code_of(caught) == ("BucketAlreadyExists", 409)
+    with pytest.raises(ClientError) as caught:
+        s3.create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    assert code_of(caught) == ("BucketAlreadyOwnedByYou", 409)
+    assert s3.get_bucket_acl(Bucket=bucket)["Grants"] == grants
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"x"
+
+
 def test_a_location_constraint_is_kept(s3: Any) -> None:
     name = f"loc-{uuid4().hex[:8]}"
     s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})

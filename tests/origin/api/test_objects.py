@@ -304,3 +304,29 @@ def test_metadata_beyond_ascii_comes_back_as_encoded_words(origin: Origin, bucke
     head = origin.ask("HEAD", f"/{bucket}/k").headers
     [(word, charset)] = decode_header(head["x-amz-meta-note"])
     assert (word.decode(charset), head["x-amz-meta-a"]) == (read, "plain")
+
+
+@pytest.mark.parametrize("kind", ["GLACIER", "DEEP_ARCHIVE"])
+def test_what_is_archived_is_readable_and_says_that_it_is_restored(s3: Any, bucket: str, kind: str) -> None:
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x", StorageClass=kind)
+    asked = {"Days": 1, "GlacierJobParameters": {"Tier": "Standard"}}
+    assert s3.restore_object(Bucket=bucket, Key="k", RestoreRequest=asked)["ResponseMetadata"]["HTTPStatusCode"] == 200
+    assert 'ongoing-request="false"' in s3.head_object(Bucket=bucket, Key="k")["Restore"]
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"x"
+
+
+def test_what_is_not_archived_is_not_restored(s3: Any, origin: Origin, bucket: str) -> None:
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x", StorageClass="STANDARD_IA")
+    document = b"<RestoreRequest><Days>1</Days></RestoreRequest>"
+    reply = origin.ask("POST", f"/{bucket}/k?restore", body=document)
+    assert (reply.status, reply.code) == (403, "InvalidObjectState")
+    assert origin.ask("POST", f"/{bucket}/none?restore", body=document).code == "NoSuchKey"
+    assert origin.ask("POST", f"/{bucket}/k?restore", body=document.replace(b"1", b"0")).code == "InvalidArgument"
+    assert "Restore" not in s3.head_object(Bucket=bucket, Key="k")
+
+
+def test_a_failed_condition_is_named(s3: Any, origin: Origin, bucket: str) -> None:
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    reply = origin.ask("GET", f"/{bucket}/k", {"If-Match": '"other"'})
+    assert (reply.status, reply.code) == (412, "PreconditionFailed")
+    assert b"<Condition>If-Match</Condition>" in reply.body

@@ -58,9 +58,9 @@ def test_a_versioned_bucket_can_be_given_lock_and_another_cannot(s3: Any, bucket
         ),
         (default(), "MalformedXML"),
         (default(Days=1, Years=1), "MalformedXML"),
-        (default(Days=0), "InvalidRetentionPeriod"),
-        (default(Years=-1), "InvalidRetentionPeriod"),
-        (default(Days=36501), "InvalidRetentionPeriod"),
+        (default(Days=0), "InvalidArgument"),
+        (default(Years=-1), "InvalidArgument"),
+        (default(Days=36501), "InvalidArgument"),
     ],
 )
 def test_a_configuration_that_makes_no_sense_is_refused(
