@@ -54,7 +54,7 @@ class Recount:
     broken_manifests: list[int] = field(default_factory=list)
     """Manifests whose segments or parts do not cover their size."""
     loose: dict[str, int] = field(default_factory=dict)
-    """Rows of what is not there, by table: segments and bodies of no manifest, pending ids that are blobs."""
+    """Rows of what is not there, by table: segments, bodies and lists of parts of no manifest, pending ids that are blobs."""
 
     @property
     def exact(self) -> bool:

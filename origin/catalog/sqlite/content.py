@@ -9,7 +9,10 @@ from origin.catalog.rows import BlobRow, BlobState, ManifestRow, NewBlob, Segmen
 from origin.catalog.sqlite.bodies import checksum
 from origin.catalog.sqlite.sql import Table, pack, unpack
 
-_MANIFESTS = "SELECT number, refs, size, identity, seal_id, inline, parts, doomed_at, doomed_in FROM manifests "
+_PARTS = "iif(m.parts IS NULL, NULL, ifnull((SELECT j.parts FROM joined j WHERE j.manifest = m.number), '[]'))"
+_MANIFESTS = f"""
+    SELECT m.number, m.refs, m.size, m.identity, m.seal_id, m.inline, {_PARTS}, m.doomed_at, m.doomed_in
+    FROM manifests m """  # noqa: S608  (constants)
 _BLOB = "b.number, b.id, b.size, b.stored, b.checksum, b.key_id, b.wrapped, b.refs, b.state, b.flagged"
 BLOBS = f"SELECT {_BLOB} FROM blobs b "  # noqa: S608  (a constant)
 
@@ -61,9 +64,11 @@ class Manifests(Table):
             self._value(
                 "INSERT INTO manifests (refs, size, identity, seal_id, inline, parts) VALUES (?, ?, ?, ?, ?, ?)"
                 " RETURNING number",
-                (refs, size, identity, seal_id, inline, pack(tuple(parts)) if parts else None),
+                (refs, size, identity, seal_id, inline, "" if parts else None),
             )
         )
+        if parts:
+            self._run("INSERT INTO joined VALUES (?, ?)", (number, pack(tuple(parts))))
         if inline is not None:
             self._run("INSERT INTO bodies (manifest, checksum) VALUES (?, ?)", (number, checksum(inline)))
         return number
@@ -75,7 +80,7 @@ class Manifests(Table):
         )
 
     def get(self, number: int) -> ManifestRow | None:
-        row = self._one(_MANIFESTS + "WHERE number = ?", (number,))
+        row = self._one(_MANIFESTS + "WHERE m.number = ?", (number,))
         return _manifest(row) if row else None
 
     def segments(self, number: int, start: int, end: int) -> list[SegmentRow]:
@@ -110,7 +115,7 @@ class Manifests(Table):
 
     def doomed(self, before: float, mutation: int, limit: int) -> list[ManifestRow]:
         rows = self._run(
-            _MANIFESTS + "WHERE doomed_in <= ? AND doomed_at <= ? ORDER BY doomed_in LIMIT ?",
+            _MANIFESTS + "WHERE m.doomed_in <= ? AND m.doomed_at <= ? ORDER BY m.doomed_in LIMIT ?",
             (mutation, before, limit),
         )
         return [_manifest(row) for row in rows]
@@ -124,14 +129,15 @@ class Manifests(Table):
         return [blob for (blob,) in rows.fetchall()]
 
     def take_parts(self, number: int, limit: int) -> list[int]:
-        parts = unpack(self._value("SELECT ifnull(parts, '[]') FROM manifests WHERE number = ?", (number,)))
+        parts = unpack(self._value("SELECT parts FROM joined WHERE manifest = ?", (number,)) or "[]")
         if parts:
-            self._run("UPDATE manifests SET parts = ? WHERE number = ?", (pack(tuple(parts[limit:])), number))
+            self._run("UPDATE joined SET parts = ? WHERE manifest = ?", (pack(tuple(parts[limit:])), number))
         return [part for part, _ in parts[:limit]]
 
     def remove(self, number: int) -> None:
         self._run("DELETE FROM manifests WHERE number = ?", (number,))
         self._run("DELETE FROM bodies WHERE manifest = ?", (number,))
+        self._run("DELETE FROM joined WHERE manifest = ?", (number,))
 
 
 class Blobs(Table):

@@ -14,7 +14,7 @@ from origin.catalog.upkeep import Miscount, Misuse, NamedVersion, Recount, Total
 # that parts became.
 _CLAIMS = """
     WITH part_of (holder, manifest) AS MATERIALIZED (
-        SELECT m.number, json_extract(e.value, '$[0]') FROM manifests m, json_each(m.parts) e WHERE m.parts IS NOT NULL
+        SELECT j.manifest, json_extract(e.value, '$[0]') FROM joined j, json_each(j.parts) e
     ), claims (manifest) AS (
         SELECT manifest FROM versions WHERE manifest IS NOT NULL
         UNION ALL SELECT manifest FROM uploads WHERE manifest IS NOT NULL
@@ -42,11 +42,13 @@ _DEAD_BLOBS = "SELECT number FROM blobs WHERE state = 2 AND number IN (SELECT bl
 _LOOSE = {
     "segments": "manifest NOT IN (SELECT number FROM manifests)",
     "bodies": "manifest NOT IN (SELECT number FROM manifests WHERE inline IS NOT NULL)",
+    "joined": "manifest NOT IN (SELECT number FROM manifests)",
     "pending": "id IN (SELECT id FROM blobs)",
 }
 # What a manifest that was lost had may be all that is left of it.
-_TIDY_SEGMENTS = (
-    _CLAIMS + f"DELETE FROM segments WHERE {_LOOSE['segments']} AND manifest NOT IN (SELECT manifest FROM claims)"  # noqa: S608
+_TIDY = tuple(
+    f"{_CLAIMS} DELETE FROM {table} WHERE {_LOOSE[table]} AND manifest NOT IN (SELECT manifest FROM claims)"  # noqa: S608
+    for table in ("joined", "segments")
 )
 # A doomed manifest gives its segments away in batches, so only living ones are whole.
 _BROKEN_MANIFESTS = """
@@ -56,7 +58,10 @@ _BROKEN_MANIFESTS = """
     ) s ON s.manifest = m.number
     WHERE m.doomed_in IS NULL AND m.inline IS NULL AND (
         CASE WHEN m.parts IS NULL THEN ifnull(s.size, 0) <> m.size OR ifnull(s.reach, 0) <> m.size
-        ELSE (SELECT sum(json_extract(e.value, '$[1]')) FROM json_each(m.parts) e) <> m.size END
+        ELSE m.size <> (
+            SELECT ifnull(sum(json_extract(e.value, '$[1]')), -1) FROM joined j, json_each(j.parts) e
+            WHERE j.manifest = m.number
+        ) END
     )
 """
 _USAGE = """
@@ -75,8 +80,8 @@ _DAMAGED = """
         UNION SELECT manifest FROM bodies WHERE flagged = 1
     ), holders (manifest) AS (
         SELECT manifest FROM bad
-        UNION SELECT m.number FROM manifests m, json_each(m.parts) e
-            WHERE m.parts IS NOT NULL AND json_extract(e.value, '$[0]') IN (SELECT manifest FROM bad)
+        UNION SELECT j.manifest FROM joined j, json_each(j.parts) e
+            WHERE json_extract(e.value, '$[0]') IN (SELECT manifest FROM bad)
     )
     SELECT b.name, v.key, v.version_id FROM versions v JOIN buckets b ON b.number = v.bucket
     WHERE v.manifest IN (SELECT manifest FROM holders) ORDER BY b.name, v.key, v.sequence LIMIT ?
@@ -171,7 +176,8 @@ class Upkeep(Table):
             self._run("UPDATE blobs SET state = 0, doomed_at = NULL, doomed_in = NULL WHERE number = ?", (number,))
 
     def tidy(self) -> None:
-        self._run(_TIDY_SEGMENTS)
+        for statement in _TIDY:
+            self._run(statement)
         for table in ("bodies", "pending"):
             self._run(f"DELETE FROM {table} WHERE {_LOOSE[table]}")  # noqa: S608
 

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from conf.schema import Settings
+from origin.catalog.upkeep import Recount
 from origin.jobs.check import Checked, check
 from origin.jobs.collect import collect_once
+from origin.seal.frames import Damaged
 from origin.service.model import Caller, CopyRequest, Expected
 from origin.service.multipart import CompletedPart, CreateUploadRequest
 from origin.service.service import Service
@@ -139,6 +141,34 @@ async def test_lost_rows_are_found_and_not_invented(service: Service, ada: Calle
     assert found.counts.lost_blobs == [2]
     assert 3 in found.counts.broken_manifests
     assert found.lost
+
+
+async def test_lists_of_parts_are_counted_and_never_invented(
+    service: Service, ada: Caller, scratch: Settings, clock: Clock
+) -> None:
+    body = os.urandom(SIZE)
+    for key in ("kept", "lost", "gone"):
+        upload = await service.uploads.create(ada, CreateUploadRequest(bucket=BUCKET, key=key))
+        part = await service.uploads.put_part(ada, BUCKET, key, upload.upload_id, 1, Expected(), stream(body))
+        parts = [CompletedPart(number=1, etag=part.etag)]
+        await service.uploads.complete(ada, BUCKET, key, upload.upload_id, parts)
+    clock.now += LATER
+    await collect_once(service.stores, clock.now)
+    assert (await check(service.stores)).clean
+    joined = "SELECT manifest FROM versions WHERE key = CAST('{}' AS BLOB)"
+    sql(scratch, f"DELETE FROM joined WHERE manifest = ({joined.format('lost')})")
+    sql(scratch, f"DELETE FROM manifests WHERE number = ({joined.format('gone')})")
+    sql(scratch, "DELETE FROM versions WHERE key = CAST('gone' AS BLOB)")
+    found = await check(service.stores, repair=True)
+    assert (found.lost, len(found.counts.broken_manifests), found.counts.loose) == (True, 1, {"joined": 1})
+    again = await check(service.stores)
+    assert again.counts == Recount(broken_manifests=found.counts.broken_manifests)
+    for _ in range(2):
+        clock.now += LATER
+        await collect_once(service.stores, clock.now)
+    assert await get(service, ada, "kept") == body
+    with pytest.raises(Damaged):
+        await get(service, ada, "lost")
 
 
 async def test_files_of_writes_in_progress_are_known(service: Service, scratch: Settings) -> None:
