@@ -54,7 +54,7 @@ class Recount:
     broken_manifests: list[int] = field(default_factory=list)
     """Manifests whose segments or parts do not cover their size."""
     loose: dict[str, int] = field(default_factory=dict)
-    """Rows of what is not there, by table: segments, bodies and lists of parts of no manifest, pending ids that are blobs."""
+    """Rows of what is not there, by table: segments, bodies and joined parts of no manifest, pending ids of blobs."""
 
     @property
     def exact(self) -> bool:
@@ -107,6 +107,9 @@ class Upkeep(Protocol):
     def blobs(self, after: int, limit: int) -> list[BlobRow]:
         """Blobs that are not dead, with numbers over `after`, by number."""
 
+    def dead_in_use(self) -> list[BlobRow]:
+        """Dead blobs that segments refer to, which there never are as long as counts are right."""
+
     def last_blob(self) -> int:
         """The highest number that a blob has, 0 without any."""
 
@@ -147,7 +150,7 @@ class Upkeep(Protocol):
         """
 
     def tidy(self) -> None:
-        """Remove loose rows; segments of a manifest that something refers to are kept."""
+        """Remove loose rows; segments and parts of a manifest that something refers to are kept."""
 
     def wrapped(self) -> dict[str, int]:
         """How many blob keys, of dead blobs too, each master key wraps, by its id."""

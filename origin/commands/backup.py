@@ -24,7 +24,8 @@ from origin.jobs.restore import restore as restore_backup
 def backup(folder: Path, name: str | None, as_json: bool, config: Path | None, data: Path | None) -> None:
     """Back the origin up into DIR while it goes on serving. What DIR has already is not copied again.
 
-    The backup has everything but the master keys. Exits with 1 where a blob was damaged and is not in it.
+    The backup has everything but the master keys. Exits with 1 where a blob was damaged, or dead
+    although something refers to it (`facet fsck --repair` revives it), and is not in it.
     """
     done = run(config, data, "backup", wishes.Backup(folder=str(folder.absolute()), name=name))
     if as_json:

@@ -43,7 +43,7 @@ class Finished(msgspec.Struct, kw_only=True):
     copied_blobs: int
     copied_bytes: int
     damaged: list[str]
-    """What was missing or damaged in the store: blobs as `id reason`, bodies as `body NUMBER reason`.
+    """What was missing, damaged or, although in use, dead in the store: `id reason`; bodies as `body NUMBER reason`.
 
     It is not in this backup, unless an older one in the folder has it whole."""
     key_ids: list[str]

@@ -131,6 +131,9 @@ def _snapshot(stores: BareStores, archive: Archive, catalog: Path, done: _Copied
         stores.catalog.snapshot(catalog, archive.covered, add)
         with open_snapshot(catalog) as tables:
             key_ids, last = _key_ids(tables), tables.upkeep.last_manifest()
+            for blob in tables.upkeep.dead_in_use():
+                _log.error("dead blob in use", blob=blob.id.hex())
+                done.damaged.append(f"{blob.id.hex()} dead")
         pack.finish(last)
     return key_ids, digest_of(catalog)
 

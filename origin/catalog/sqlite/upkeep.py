@@ -38,7 +38,7 @@ _BLOB_COUNTS = """
     WHERE b.refs <> ifnull(c.refs, 0) OR (b.refs = 0) <> (b.state > 0)
 """
 _LOST_BLOBS = "SELECT DISTINCT blob FROM segments WHERE blob NOT IN (SELECT number FROM blobs)"
-_DEAD_BLOBS = "SELECT number FROM blobs WHERE state = 2 AND number IN (SELECT blob FROM segments)"
+_DEAD_IN_USE = "WHERE b.state = 2 AND b.number IN (SELECT blob FROM segments)"
 _LOOSE = {
     "segments": "manifest NOT IN (SELECT number FROM manifests)",
     "bodies": "manifest NOT IN (SELECT number FROM manifests WHERE inline IS NOT NULL)",
@@ -113,6 +113,9 @@ class Upkeep(Table):
     def blobs(self, after: int, limit: int) -> list[BlobRow]:
         return self._blobs("WHERE b.state < 2 AND b.number > ? ORDER BY b.number LIMIT ?", (after, limit))
 
+    def dead_in_use(self) -> list[BlobRow]:
+        return self._blobs(_DEAD_IN_USE, ())
+
     def last_blob(self) -> int:
         return int(self._value("SELECT ifnull(max(number), 0) FROM blobs"))
 
@@ -156,7 +159,7 @@ class Upkeep(Table):
             usage=[Misuse(row[0], tuple(row[1:4]), tuple(row[4:7])) for row in self._run(_USAGE)],
             lost_manifests=[number for (number,) in self._run(_CLAIMS + _LOST_MANIFESTS)],
             lost_blobs=[number for (number,) in self._run(_LOST_BLOBS)],
-            dead_blobs=[number for (number,) in self._run(_DEAD_BLOBS)],
+            dead_blobs=[blob.number for blob in self.dead_in_use()],
             broken_manifests=[number for (number,) in self._run(_BROKEN_MANIFESTS)],
             loose={table: count for table in _LOOSE if (count := self._loose(table))},
         )

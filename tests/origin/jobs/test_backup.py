@@ -17,10 +17,11 @@ from origin.jobs.check import check
 from origin.jobs.collect import collect_once
 from origin.jobs.progress import Progress
 from origin.jobs.restore import restore
+from origin.seal.frames import stored_length
 from origin.service.ingest import SEGMENT
 from origin.service.model import Caller, ServiceError
 from origin.service.service import Service
-from tests.origin.jobs.damage import flip
+from tests.origin.jobs.damage import flip, sql
 from tests.origin.storage.support import BUCKET, Clock, blob_files, get, put, settings
 
 SIZE = 100_000
@@ -189,6 +190,22 @@ async def test_damage_is_reported_and_not_carried_into_a_backup(
     done = await backup(service.stores, tmp_path / "backup")
     assert (done.damaged, done.copied_blobs) == ([f"{path.name} changed"], 0)
     assert blob_paths(tmp_path / "backup") == []
+
+
+async def test_a_dead_blob_in_use_is_told_by_a_backup_until_it_is_repaired(
+    service: Service, ada: Caller, scratch: Settings, tmp_path: Path
+) -> None:
+    await put(service, ada, "k", os.urandom(SIZE))
+    await put(service, ada, "whole", os.urandom(SIZE + 1))
+    (dead,) = [path.name for path in blob_files(scratch) if path.stat().st_size < stored_length(SIZE + 1)]
+    sql(scratch, "UPDATE blobs SET state = 2, doomed_at = 1, doomed_in = 1 WHERE hex(id) = upper('" + dead + "')")
+    done = await backup(service.stores, tmp_path / "backup", "one")
+    assert (done.damaged, done.copied_blobs) == ([f"{dead} dead"], 1)
+    assert not (await restore(tmp_path / "backup", settings(tmp_path / "one"), "one")).clean
+    await check(service.stores, repair=True)
+    done = await backup(service.stores, tmp_path / "backup", "two")
+    assert (done.damaged, done.copied_blobs) == ([], 1)
+    assert (await restore(tmp_path / "backup", settings(tmp_path / "two"), "two")).clean
 
 
 async def test_a_damaged_backup_is_told_when_it_is_restored(service: Service, ada: Caller, tmp_path: Path) -> None:
