@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -72,7 +73,7 @@ def check(origin: Origin) -> None:
     """Collected and checked, by the running server."""
     for command in ("gc", "fsck"):
         done = subprocess.run(
-            ["python", "-m", "facet", command, "--data", str(origin.data)], capture_output=True, text=True
+            [sys.executable, "-m", "facet", command, "--data", str(origin.data)], capture_output=True, text=True
         )
         assert done.returncode == 0, done.stdout + done.stderr
 
