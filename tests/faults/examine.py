@@ -83,11 +83,13 @@ def _manifests(catalog: apsw.Connection) -> Iterator[str]:
     for table in ("versions", "parts", "uploads"):
         for (number,) in catalog.execute(f"SELECT manifest FROM {table} WHERE manifest IS NOT NULL"):
             wanted[number] += 1
-    stored: dict[int, int] = {}
-    for number, refs, parts in catalog.execute("SELECT number, refs, parts FROM manifests"):
-        stored[number] = refs
-        for part, _ in json.loads(parts or "[]"):
+    stored: dict[int, int] = dict(catalog.execute("SELECT number, refs FROM manifests").fetchall())
+    lists = dict(catalog.execute("SELECT manifest, parts FROM joined").fetchall())
+    for parts in lists.values():
+        for part, _ in json.loads(parts):
             wanted[part] += 1
+    joined = {number for (number,) in catalog.execute("SELECT number FROM manifests WHERE parts IS NOT NULL")}
+    yield from (f"manifest {number} and its list of parts are not both there" for number in joined ^ lists.keys())
     for number in wanted.keys() | stored.keys():
         if wanted[number] != stored.get(number):
             yield f"manifest {number} has {stored.get(number)} references, {wanted[number]} refer to it"
