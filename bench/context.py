@@ -88,6 +88,8 @@ def figures(sample: Sample, *, own: bool = True) -> Run:
     """A load's figures by unit; CPU and memory only of processes that are `own`."""
     wall = {"requests / s": sample.per_second, "p50 ms": sample.p50, "p99 ms": sample.p99}
     failures = {"failures": float(sample.errors)}
+    if not sample.requests:  # nothing was answered in time: there is no figure to give
+        return failures
     if not own:
         return wall | failures
     return {"requests / CPU s": sample.per_cpu_second} | wall | {"peak MB": sample.peak / 1e6} | failures

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,8 +77,8 @@ class Origin:
 
 
 @contextmanager
-def origin(folder: Path, **settings: str) -> Iterator[Origin]:
-    """`facet origin serve` on `folder`; settings are FACET_ORIGIN_… variables. Raises StartError."""
+def origin(folder: Path, variables: Mapping[str, str] | None = None, **settings: str) -> Iterator[Origin]:
+    """`facet origin serve` on `folder`; settings are FACET_ORIGIN_… variables, `variables` any. Raises StartError."""
     folder.mkdir(parents=True, exist_ok=True)
     receive, send = os.pipe()
     log = folder / "log"
@@ -90,6 +90,7 @@ def origin(folder: Path, **settings: str) -> Iterator[Origin]:
         "FACET_READY_FD": str(send),
         "FACET_ORIGIN_LISTEN": "127.0.0.1:0",
         **{f"FACET_ORIGIN_{name.upper()}": value for name, value in settings.items()},
+        **(variables or {}),
     }
     with log.open("wb") as stderr:
         process = subprocess.Popen(

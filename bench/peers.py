@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from conf.errors import StartError
@@ -72,6 +73,27 @@ http {{
 """
 
 
+_BEFORE = """
+daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log;
+events {{ worker_connections 16384; }}
+http {{
+    access_log off; sendfile on;
+    client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
+    uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
+    proxy_cache_path {folder}/cache keys_zone=c:10m max_size=1g use_temp_path=off;
+    server {{ listen 127.0.0.1:{port} backlog=4096;
+        location / {{ proxy_pass http://127.0.0.1:{upstream}; proxy_cache c; proxy_cache_lock on; }} }}
+}}
+"""
+
+
+def _nginx_program() -> str:
+    program = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
+    if program is None:
+        raise StartError("the benchmarks need nginx: apt-get install nginx")
+    return program
+
+
 def free_port() -> int:
     """A loopback port that is free now."""
     with socket.socket() as taken:
@@ -82,17 +104,25 @@ def free_port() -> int:
 @contextmanager
 def nginx(folder: Path, body: bytes, *, open_file_cache: bool) -> Iterator[tuple[str, str, int]]:
     """One-worker nginx: (static URL, proxy_cache URL, process id). Raises StartError where it is not installed."""
-    program = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin")
-    if program is None:
-        raise StartError("the benchmarks need nginx: apt-get install nginx")
+    program = _nginx_program()
     (folder / "www").mkdir(parents=True)
     (folder / "www" / "a.avif").write_bytes(body)
     static, cached = free_port(), free_port()
     files = "open_file_cache max=1000; open_file_cache_valid 60s;" if open_file_cache else ""
     config = folder / "nginx.conf"
     config.write_text(_NGINX.format(folder=folder, static=static, cached=cached, files=files))
-    with _running([program, "-p", str(folder), "-c", str(config)], cached) as pid:
+    with started([program, "-p", str(folder), "-c", str(config)], cached) as pid:
         yield f"http://127.0.0.1:{static}/a.avif", f"http://127.0.0.1:{cached}/a.avif", pid
+
+
+@contextmanager
+def nginx_before(folder: Path, upstream: int) -> Iterator[tuple[str, int]]:
+    """nginx with proxy_cache and its lock before a loopback port: (URL, process id). Raises StartError."""
+    port = free_port()
+    config = folder / "nginx.conf"
+    config.write_text(_BEFORE.format(folder=folder, port=port, upstream=upstream))
+    with started([_nginx_program(), "-p", str(folder), "-c", str(config)], port) as pid:
+        yield f"http://127.0.0.1:{port}", pid
 
 
 @contextmanager
@@ -112,7 +142,7 @@ def varnish(folder: Path, upstream: str) -> Iterator[tuple[str, int]]:
     )
     command = [program, "-F", "-n", str(folder / "work"), "-a", f"127.0.0.1:{port}", "-f", str(policy)]
     command += ["-j", "none", "-s", "malloc,256m", "-p", "thread_pools=1", "-p", "thread_pool_max=1000"]
-    with _running(command, port) as pid:
+    with started(command, port) as pid:
         yield f"http://127.0.0.1:{port}{parts.path}", pid
 
 
@@ -122,7 +152,7 @@ def bare_aiohttp(folder: Path, body: bytes) -> Iterator[tuple[str, int]]:
     file = folder / "body"
     file.write_bytes(body)
     port = free_port()
-    with _running([sys.executable, "-c", _BARE, str(port), str(file)], port) as pid:
+    with started([sys.executable, "-c", _BARE, str(port), str(file)], port) as pid:
         yield f"http://127.0.0.1:{port}/", pid
 
 
@@ -130,7 +160,7 @@ def bare_aiohttp(folder: Path, body: bytes) -> Iterator[tuple[str, int]]:
 def bare_drain() -> Iterator[tuple[str, int]]:
     """aiohttp's low-level server that reads every body and keeps nothing. (URL, pid)."""
     port = free_port()
-    with _running([sys.executable, "-c", _DRAIN, str(port)], port) as pid:
+    with started([sys.executable, "-c", _DRAIN, str(port)], port) as pid:
         yield f"http://127.0.0.1:{port}", pid
 
 
@@ -138,13 +168,14 @@ def bare_drain() -> Iterator[tuple[str, int]]:
 def bare_stream(size: int) -> Iterator[tuple[str, int]]:
     """aiohttp's low-level server that streams `size` bytes from memory. (URL, pid)."""
     port = free_port()
-    with _running([sys.executable, "-c", _STREAM, str(port), str(size)], port) as pid:
+    with started([sys.executable, "-c", _STREAM, str(port), str(size)], port) as pid:
         yield f"http://127.0.0.1:{port}", pid
 
 
 @contextmanager
-def _running(command: list[str], port: int) -> Iterator[int]:
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+def started(command: list[str], port: int, **options: Any) -> Iterator[int]:
+    """A server's process id, once it listens on its port; options are those of Popen. Raises StartError."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)
     try:
         while process.poll() is None:
             with socket.socket() as probe:

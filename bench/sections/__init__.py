@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
-from bench.sections import hits
+from bench.sections import disk, herd, hits, mixed, overload, s3
 
-SECTIONS = (hits.SECTION,)
+SECTIONS = (
+    hits.SECTION, disk.SECTION, mixed.SECTION, herd.SECTION, overload.SECTION, s3.SECTION,
+)  # fmt: skip

@@ -36,9 +36,10 @@ end
 METHOD = (
     "One picture rendered once by a real `facet up` with one server process, and the same bytes behind every peer "
     "(nginx with one worker, Varnish with one thread pool). Servers are kept on one core, wrk (one thread, 32 "
-    "connections) on the others. *Identical heads* is what a load generator sends: every request is the same bytes, "
-    "which a server may recognise as a whole. In *varying heads* each has an X-Forwarded-For of its own, as requests "
-    "behind a proxy have. *Past the lane* is our ordinary aiohttp path; its ceiling is the bare aiohttp server."
+    "connections) on the others. *Identical heads* is what a load generator sends: every request is the same "
+    "bytes, which a server may recognise as a whole. In *varying heads* each has an X-Forwarded-For of its own, "
+    "as requests behind a proxy have. *Past the lane* is our ordinary aiohttp path; its ceiling is the bare "
+    "aiohttp server."
 )
 
 
