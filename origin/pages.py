@@ -30,7 +30,7 @@ Storage classes are names: kept, returned, changed by lifecycle transitions; eve
 archived objects say that they are restored (`x-amz-restore`), and RestoreObject has nothing to do.
 
 CreateBucket for a bucket that the caller owns already is 200 and changes nothing, as in us-east-1; with another ACL it
-is `BucketAlreadyExists`, with another location constraint `BucketAlreadyOwnedByYou`.
+is `BucketAlreadyExists`, in other regions `BucketAlreadyOwnedByYou`.
 
 ## Test profile
 

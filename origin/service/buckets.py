@@ -18,6 +18,8 @@ from origin.service.stores import Stores
 from origin.service.version_ids import Versioning
 from wire.feed import BUCKET_CREATED, BUCKET_REMOVED
 
+CLASSIC_REGION = "us-east-1"
+"""Where AWS forgives that a bucket is made again, and names no location."""
 MOST = 10_000
 """Buckets of one page (https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBuckets.html)."""
 
@@ -42,7 +44,7 @@ class Buckets:
 
         A bucket that the caller already owns stays as it is, which many clients rely on before they write
         (https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html: us-east-1 answers 200). AWS resets
-        its ACL then; here a request for another ACL is BucketAlreadyExists, and one for another region
+        its ACL then; here a request for another ACL is BucketAlreadyExists. In other regions it is
         BucketAlreadyOwnedByYou.
 
         Raises ServiceError: AccessDenied, InvalidBucketName, BucketAlreadyExists, BucketAlreadyOwnedByYou.
@@ -58,7 +60,7 @@ class Buckets:
 
         def transact(tables: Tables) -> None:
             known = tables.buckets.get(name)
-            if known is not None and known.owner.id == owner.id and place != known.region:
+            if known is not None and known.owner.id == owner.id and not place == known.region == CLASSIC_REGION:
                 raise ServiceError(
                     "BucketAlreadyOwnedByYou",
                     "Your previous request to create the named bucket succeeded and you already own it.",

@@ -206,6 +206,8 @@ class Uploads:
             joined = seen
 
             def transact(tables: Tables, joined: Joined = joined) -> Written | None:
+                if _is_completed(tables.uploads.get(upload_id)):
+                    return None
                 upload = open_upload(tables, caller, "CompleteMultipartUpload", bucket, key, upload_id)
                 if upload.generation != joined.upload.generation:
                     return None
@@ -252,7 +254,7 @@ class Uploads:
         """What the upload would become; or what it became, where it was completed before and that is still there."""
         row = authorise(tables, caller, operation("CompleteMultipartUpload"), bucket, key)
         upload = tables.uploads.get(upload_id)
-        if upload is not None and upload.state is UploadState.COMPLETED and upload.bucket == row.number:
+        if upload is not None and _is_completed(upload) and upload.bucket == row.number:
             made = _made(tables, upload)
             if upload.key == key.encode() and made is not None:
                 return info_of(self._stores, row, made)
@@ -276,6 +278,10 @@ def _bucket_of(tables: Tables, name: str) -> BucketRow:
     row = tables.buckets.get(name)
     assert row is not None, "an upload's bucket is in the same snapshot"
     return row
+
+
+def _is_completed(upload: UploadRow | None) -> bool:
+    return upload is not None and upload.state is UploadState.COMPLETED
 
 
 def _made(tables: Tables, upload: UploadRow) -> VersionRow | None:

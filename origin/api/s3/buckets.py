@@ -9,11 +9,11 @@ from origin.api.s3 import xml
 from origin.api.s3.call import XML_TYPE, Answer, Call, xml_answer
 from origin.api.s3.exposure import asked_ownership
 from origin.api.s3.grants import asked_acl, owner_items
+from origin.service.buckets import CLASSIC_REGION
 from wire.dates import iso8601
 from wire.refusals import Refusal
 
 MAX_CONFIGURATION = 64 * 1024
-CLASSIC_REGION = "us-east-1"
 _REGION = re.compile(r"[a-z]{2,3}(-[a-z]+)+-\d{1,2}|EU")
 """The names that AWS's regions have; others are the server's own, or what the client signs for."""
 

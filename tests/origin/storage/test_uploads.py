@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import os
@@ -81,6 +82,15 @@ async def test_completing_again_answers_the_same_object(service: Service, ada: C
     await put(service, ada, "k", b"newer")
     with pytest.raises(ServiceError, match="NoSuchUpload"):
         await service.uploads.complete(ada, BUCKET, "k", upload.upload_id, named(one))
+
+
+async def test_clients_that_complete_an_upload_at_once_get_the_same_object(service: Service, ada: Caller) -> None:
+    for number in range(5):
+        upload = await begin(service, ada, f"k{number}")
+        one = await part(service, ada, upload, 1, b"body")
+        completes = (service.uploads.complete(ada, BUCKET, upload.key, upload.upload_id, named(one)) for _ in range(8))
+        first, *others = await asyncio.gather(*completes)
+        assert all(other == first for other in others)
 
 
 async def test_replaced_and_unnamed_parts_are_collected(
