@@ -2,6 +2,7 @@
 
 The rule of this file: what a body must be follows from its key alone, so no run needs to remember what it wrote. A
 writer is killed wherever it is; whoever opens the folder after it must find whole bodies or none, within the bound.
+Writers are forked: to start Python for each would take a second, and there are to be thousands.
 """
 
 from __future__ import annotations
@@ -9,14 +10,13 @@ from __future__ import annotations
 import hashlib
 import os
 import random
-import subprocess
-import sys
+import signal
 import time
+from functools import lru_cache
 from pathlib import Path
 
 from edge.cache.files import BodyStore, Damaged
 from edge.keeper.ledger import Ledger
-from tests.faults.kills import ROOT
 
 LIMIT = 2 * 1024 * 1024
 """Bytes of the tier in these runs: small, so that eviction is always at work."""
@@ -27,18 +27,22 @@ def key_of(number: int) -> str:
     return hashlib.blake2b(f"key {number}".encode(), digest_size=32).hexdigest()
 
 
+@lru_cache(maxsize=KEYS)
 def body_of(key: str) -> bytes:
     """The bytes that belong to a key; a few bytes up to a few blocks."""
     chance = random.Random(key)
     return chance.randbytes(chance.choice((0, 1, 100, 65_535, 65_536, 65_537, chance.randrange(300_000))))
 
 
-def write(folder: Path, seed: int) -> None:
-    """Write bodies until killed: announced and unannounced lengths, aborts, replacements, discards."""
+def write(folder: Path, seed: int, begun: int) -> None:
+    """Write bodies until killed: announced and unannounced lengths, aborts, replacements, discards.
+
+    `begun` is a descriptor that gets a byte when the first is written.
+    """
     chance = random.Random(seed)
     ledger = Ledger.open(folder, limit=LIMIT)
     store = BodyStore(folder, ledger)
-    print("writing", flush=True)
+    os.write(begun, b"!")
     while True:
         key = key_of(chance.randrange(KEYS))
         body = body_of(key)
@@ -53,25 +57,24 @@ def write(folder: Path, seed: int) -> None:
 
 def kill(folder: Path, seed: int) -> list[str]:
     """One writer, killed somewhere; what is wrong afterwards."""
-    command = f"from pathlib import Path; from tests.faults.disktier import write; write(Path({str(folder)!r}), {seed})"
-    writer = subprocess.Popen(
-        [sys.executable, "-c", command],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-    assert writer.stdout is not None
-    writer.stdout.readline()
+    begins, begun = os.pipe()
+    writer = os.fork()
+    if not writer:
+        try:
+            write(folder, seed, begun)
+        finally:
+            os._exit(1)
+    os.close(begun)
+    assert os.read(begins, 1), "the writer died by itself"
+    os.close(begins)
     chance = random.Random(f"kill {seed}")
     problems = []
     end = time.monotonic() + chance.random() * 0.05
     while time.monotonic() < end:
         if (used := on_disk(folder)) > LIMIT:
             problems.append(f"kill {seed}: {used} bytes while writing, above {LIMIT}")
-    writer.kill()
-    writer.wait()
-    writer.stdout.close()
+    os.kill(writer, signal.SIGKILL)
+    os.waitpid(writer, 0)
     return problems + examine(folder, f"kill {seed}")[1]
 
 
