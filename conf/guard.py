@@ -9,7 +9,8 @@ from conf.section import Section
 
 class Guard(Section):
     """What one client may cost the edge, and how many variants one source may have. A client is an IPv4 address or an
-    IPv6 /64, taken from X-Forwarded-For where a trusted proxy says it."""
+    IPv6 /64, taken from X-Forwarded-For where a trusted proxy says it. What a trusted proxy asks for in its own name
+    is not limited."""
 
     requests: int = Field(
         256, ge=1, description="How many requests of one client a server process answers at once; more get 429."

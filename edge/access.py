@@ -24,10 +24,11 @@ class Access:
         trusted = tuple(ipaddress.ip_network(network) for network in settings.edge.trusted_proxies)
         self.client = lru_cache(maxsize=1024)(lambda peer, forwarded: _client(peer, forwarded, trusted))
         """The client's address, of the connection's and X-Forwarded-For."""
-        self.counted = lru_cache(maxsize=1024)(lambda peer, forwarded: _counted(_client(peer, forwarded, trusted)))
-        """What a client counts as in limits: an IPv4 address, or the /64 that an IPv6 address is in."""
-        self.is_trusted = lru_cache(maxsize=1024)(lambda peer: _is_trusted(peer, trusted))
-        """Whether an address is a trusted proxy's."""
+        self.counted = lru_cache(maxsize=1024)(lambda peer, forwarded: _counted(peer, forwarded, trusted))
+        """What a client counts as in limits: an IPv4 address, or the /64 that an IPv6 address is in.
+
+        Empty, which is never limited, where it is a trusted proxy that speaks for nobody else.
+        """
 
     def write(
         self,
@@ -66,7 +67,10 @@ class Access:
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-def _counted(address: str) -> str:
+def _counted(peer: str, forwarded: str, trusted: tuple[Network, ...]) -> str:
+    address = _client(peer, forwarded, trusted)
+    if _is_trusted(address, trusted):
+        return ""
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

@@ -95,7 +95,8 @@ class Server(web.Server):
 
     def welcome(self, peer: str) -> bool:
         """Whether another connection of an address may be; `farewell` follows in any case."""
-        return self._connected.enter(self._access.counted(peer, "")) or self._access.is_trusted(peer)
+        client = self._access.counted(peer, "")
+        return self._connected.enter(client) or not client
 
     def farewell(self, peer: str) -> None:
         """A connection of an address has ended."""
@@ -104,7 +105,7 @@ class Server(web.Server):
     async def _handle(self, raw: web.BaseRequest) -> web.StreamResponse:
         client = self._access.counted(raw.remote or "", raw.headers.get("X-Forwarded-For", ""))
         with self._running.one_more(client) as fits:
-            return await self._answered(raw, client, fits)
+            return await self._answered(raw, client, fits or not client)
 
     async def _answered(self, raw: web.BaseRequest, client: str, fits: bool) -> web.StreamResponse:
         started = self._clock()

@@ -151,6 +151,21 @@ def test_a_client_has_a_bounded_number_of_requests_running(tmp_path: Path) -> No
         assert [answer.result().status for answer in waiting] == [200] * 3
 
 
+def test_a_trusted_proxy_is_never_limited_as_one_client(tmp_path: Path) -> None:
+    gate = threading.Event()
+    guard = {"requests": 2, "connections": 2, "misses": 0.01, "miss_burst": 2}
+    with stage(tmp_path, {"guard": guard}) as edge, ThreadPoolExecutor(8) as clients:
+        for number in range(8):
+            edge.origin.on(f"/media/{number}.txt", b"text", "text/plain", pause=gate)
+        others = [{"x_forwarded_for": f"192.0.2.{number}"} if number % 2 else {} for number in range(8)]
+        asked = [clients.submit(edge.get, f"/media/{number}.txt", **others[number]) for number in range(8)]
+        try:
+            until(lambda: all(edge.origin.count(f"/media/{number}.txt") for number in range(8)), "one was held up")
+        finally:
+            gate.set()
+        assert [answer.result().status for answer in asked] == [200] * 8
+
+
 def test_an_address_that_is_no_proxy_has_a_bounded_number_of_connections(tmp_path: Path) -> None:
     settings = {"guard": {"connections": 3}, "edge": {"trusted_proxies": []}}
     with stage(tmp_path, settings) as edge:
