@@ -179,6 +179,9 @@ def _statement(raw: dict[str, Any], bucket: str | None) -> Statement:
     principals = None
     if bucket is not None:
         name, value = _either(raw, "Principal", "NotPrincipal")
+        # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_notprincipal.html
+        if name == "NotPrincipal" and raw["Effect"] == "Allow":
+            raise Malformed("Allow with NotPrincipal is not allowed")
         principals = Patterns(tuple(_principals(value)), name == "NotPrincipal")
     elif "Principal" in raw or "NotPrincipal" in raw:
         raise Malformed("The policy of a key names no principal")

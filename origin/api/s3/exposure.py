@@ -15,7 +15,7 @@ from origin.api.s3.call import Answer, Call, xml_answer
 from origin.catalog.rows import BucketRow
 from origin.service.exposure import Ownership, PublicAccessBlock, check_enforceable, public_access
 from origin.service.model import Caller, ServiceError, Setting
-from origin.service.policy import MAX_POLICY, Malformed, read_bucket_policy
+from origin.service.policy import Malformed, read_bucket_policy
 from wire.refusals import Refusal
 
 _JSON = {"Content-Type": "application/json"}
@@ -48,7 +48,7 @@ async def _policy(call: Call) -> str:
 
 async def put_policy(call: Call) -> Answer:
     """PutBucketPolicy: 204."""
-    body = await call.body.read(MAX_POLICY)
+    body = await call.body.read(_MAX_BODY)
     try:
         document = body.decode()
         policy = read_bucket_policy(document, call.bucket)

@@ -157,3 +157,8 @@ def test_a_resource_may_name_the_bucket_with_wildcards(s3: Any, bob: Any, bucket
     s3.put_object(Bucket=bucket, Key="k", Body=b"x")
     s3.put_bucket_policy(Bucket=bucket, Policy=document(statement(Resource=resource)))
     assert bob.get_object(Bucket=bucket, Key="k")["Body"].read() == b"x"
+
+
+def test_a_policy_beyond_the_limit_is_malformed(s3: Any, bucket: str) -> None:
+    text = document(statement(Sid="x" * 21_000, Resource=f"arn:aws:s3:::{bucket}/*"))
+    assert refused(lambda: s3.put_bucket_policy(Bucket=bucket, Policy=text)) == "MalformedPolicy"

@@ -176,7 +176,7 @@ def test_an_outcome_says_whether_it_hung_on_a_condition() -> None:
         ({"Condition": {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}}, False),
         ({"Condition": {"IpAddress": {"aws:SourceIp": "0.0.0.0/0"}}}, True),
         ({"Condition": {"StringLike": {"aws:Referer": "https://x.test/*"}}}, True),
-        ({"Principal": None, "NotPrincipal": {"AWS": ADA.id}}, True),
+        ({"Principal": None, "NotPrincipal": {"AWS": ADA.id}, "Effect": "Deny"}, False),
     ],
 )
 def test_public_is_what_aws_calls_public(changes: Any, public: bool) -> None:
@@ -193,7 +193,7 @@ def test_public_is_what_aws_calls_public(changes: Any, public: bool) -> None:
         document(statement(Resource="arn:aws:s3:::other/*")), document(statement(Resource="*")),
         document(statement(Condition={"Like": {"a": "b"}})), document(statement(Condition={"StringEquals": "a"})),
         document(statement(Condition={"StringEquals": {"a": {}}})), document(statement(Extra=1)),
-        document(statement(Sid="x" * 21_000)),
+        document(statement(Sid="x" * 21_000)), document(statement(Principal=None, NotPrincipal={"AWS": ADA.id})),
     ],
 )  # fmt: skip
 def test_what_is_no_policy_is_refused(text: str) -> None:
