@@ -18,6 +18,7 @@ from origin.admin import keys, wishes
 from origin.jobs.backup import backup, forget
 from origin.jobs.check import check
 from origin.jobs.collect import collect_once
+from origin.jobs.migrate.wish import Migration
 from origin.jobs.move import move
 from origin.jobs.progress import Tell
 from origin.jobs.rewrap import rewrap
@@ -97,6 +98,12 @@ async def _forget_backup(stores: BareStores, wish: wishes.BackupName, _: Tell) -
     return await forget(stores, wish.name)
 
 
+async def _migrate(service: Service, wish: Migration, tell: Tell) -> JSON:
+    from origin.jobs.migrate.run import migrate  # boto3 takes 0.3 s to import
+
+    return await migrate(service, wish, tell)
+
+
 ERRANDS: dict[str, Errand] = {
     "key-add": Errand(wishes.Key, full=keys.add),
     "key-list": Errand(wishes.Nothing, full=keys.list_all),
@@ -113,5 +120,6 @@ ERRANDS: dict[str, Errand] = {
     "backup-list": Errand(wishes.Nothing, bare=_list_backups),
     "backup-forget": Errand(wishes.BackupName, bare=_forget_backup),
     "quota-get": Errand(wishes.Bucket, bare=_get_quota),
+    "migrate": Errand(Migration, full=_migrate),
     "quota-set": Errand(wishes.Quota, bare=_set_quota),
 }

@@ -58,24 +58,25 @@ class AdminSocket:
         content = await request.read()
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
         await response.prepare(request)
-        latest: list[Progress] = []
+        latest: dict[str, Progress] = {}
         running = asyncio.ensure_future(self._run(errand, content, latest))
         try:
             while not running.done():
                 await asyncio.wait([running], timeout=INTERVAL)
                 if not running.done():
-                    await response.write(_line({"progress": latest.pop()} if latest else {}))
+                    told = [{"progress": latest.pop(what)} for what in list(latest)]
+                    await response.write(b"".join(map(_line, told or [{}])))
             await response.write(_line(running.result()))
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
         return response
 
-    async def _run(self, errand: Errand, content: bytes, latest: list[Progress]) -> dict[str, Any]:
-        """The last line."""
+    async def _run(self, errand: Errand, content: bytes, latest: dict[str, Progress]) -> dict[str, Any]:
+        """The last line. `latest` gets the newest report of each step."""
 
         def tell(progress: Progress) -> None:
-            latest[:] = [progress]
+            latest[progress.what] = progress
 
         try:
             wish = msgspec.json.decode(content or b"{}", type=errand.wish)

@@ -9,7 +9,21 @@ from origin.commands.blobs import blobs
 from origin.commands.bucket import bucket
 from origin.commands.key import key
 from origin.commands.keyring import keyring
+from origin.commands.migrate import migrate
 from origin.commands.serve import origin
 from origin.commands.upkeep import fsck, gc, scrub
 
-COMMANDS: list[click.Command] = [origin, key, keyring, bucket, blobs, gc, fsck, scrub, backup, backups, restore]
+COMMANDS: list[click.Command] = [
+    origin,
+    key,
+    keyring,
+    bucket,
+    blobs,
+    migrate,
+    gc,
+    fsck,
+    scrub,
+    backup,
+    backups,
+    restore,
+]

@@ -19,8 +19,9 @@ import orjson
 from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 from rich.filesize import decimal
-from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
+from rich.text import Text
 
 from conf import logs
 from conf.errors import StartError
@@ -90,8 +91,8 @@ def showing() -> Iterator[Tell]:
         yield _Lines()
         return
     bars = Bars(
-        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[amount]}"), TimeRemainingColumn(),
-        console=console,
+        TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[amount]}"), _Rate(),
+        TimeRemainingColumn(), console=console,
     )  # fmt: skip
     with bars:
         yield _Bar(bars)
@@ -104,6 +105,15 @@ def amount(progress: Progress) -> str:
     return done if progress.unit == "bytes" else f"{done} {progress.unit}"
 
 
+class _Rate(ProgressColumn):
+    """Bytes a second, where bytes are counted."""
+
+    def render(self, task: Task) -> Text:
+        """The rate of one bar."""
+        speed = task.finished_speed or task.speed
+        return Text(f"{decimal(int(speed))}/s" if speed and task.fields["unit"] == "bytes" else "")
+
+
 class _Bar:
     """One bar for each step."""
 
@@ -113,7 +123,7 @@ class _Bar:
 
     def __call__(self, progress: Progress) -> None:
         if progress.what not in self._tasks:
-            self._tasks[progress.what] = self._bars.add_task(progress.what, amount="")
+            self._tasks[progress.what] = self._bars.add_task(progress.what, amount="", unit=progress.unit)
         self._bars.update(
             self._tasks[progress.what],
             total=progress.total or None, completed=progress.done, amount=amount(progress),

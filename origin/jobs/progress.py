@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-Unit = Literal["bytes", "blobs", "files", "keys", "manifests", "bodies"]
+Unit = Literal["bytes", "blobs", "files", "keys", "manifests", "bodies", "objects"]
 
 
 class Progress(msgspec.Struct, frozen=True):

@@ -99,6 +99,12 @@ def make_acl(tables: Tables, wish: str, level: Level, owner: str, bucket_owner: 
     return _text(grants) if len(grants) > 1 else PRIVATE
 
 
+def list_text(owner: str, given: Iterable[Grant]) -> str:
+    """The text to keep for a list as another store had it, of a thing that `owner` owns here."""
+    kept = tuple(dict.fromkeys(given))
+    return PRIVATE if kept == (Grant(owner, FULL_CONTROL),) else _text(kept)
+
+
 def _canned(name: str, level: Level, owner: str, bucket_owner: str) -> Acl:
     extra = (
         Grant(bucket_owner if grantee == BUCKET_OWNER else grantee, permission)

@@ -39,9 +39,12 @@ class Joined:
 
 
 def join(
-    stores: Stores, tables: Tables, bucket: BucketRow, upload: UploadRow, named: Sequence[CompletedPart]
-) -> Joined:
+    stores: Stores, tables: Tables, bucket: BucketRow, upload: UploadRow, named: Sequence[CompletedPart],
+    *, smallest: int | None = None,
+) -> Joined:  # fmt: skip
     """Check the named parts against those that were uploaded.
+
+    `smallest` is the fewest bytes of a part that others follow; None is what clients are held to.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html. Raises ServiceError: InvalidPart,
     InvalidPartOrder, EntityTooSmall, EntityTooLarge, InvalidRequest (checksums of a composite that are missing).
@@ -68,14 +71,15 @@ def join(
             )
         rows.append(row)
         digests.append(known)
+    least = stores.settings.origin.min_part if smallest is None else smallest
     for row in rows[:-1]:
-        if row.size < stores.settings.origin.min_part:
+        if row.size < least:
             raise ServiceError(
                 "EntityTooSmall",
                 "Your proposed upload is smaller than the minimum allowed size",
                 part_number=row.number,
                 size=row.size,
-                limit=stores.settings.origin.min_part,
+                limit=least,
             )
     size = sum(row.size for row in rows)
     if size > stores.settings.origin.max_object:

@@ -249,15 +249,23 @@ def _place(
     version = replace(version, version_id=new_id(stores, bucket, sequence))
     if not version.marker:
         version = replace(version, lock=lock_of_new(bucket, version.lock, now))
+    notice = note(stores, bucket, sequence, cause, version.key, version=None if version.marker else version)
+    insert(tables, bucket, sequence, version, kind, latest, now, notice)
+    return Written(bucket, sequence, version)
+
+
+def insert(
+    tables: Tables, bucket: BucketRow, sequence: int, version: NewVersion, kind: str, latest: VersionRow | None,
+    now: float, notice: bytes | None = None,
+) -> None:  # fmt: skip
+    """Make `version`, which has its id, the latest of its key, after `latest`; a null one replaces the null one."""
     null: VersionRow | None = None
     if not version.version_id and latest is not None:
         null = latest if not latest.version_id else tables.versions.get(bucket.number, version.key, "")
     if null is not None:
         _give_up(tables, null, now, sequence, bypass=False)
     tables.versions.insert(sequence, version, replaces=null)
-    notice = note(stores, bucket, sequence, cause, version.key, version=None if version.marker else version)
     tables.events.add(kind, bucket.name, version.key, shown_id(bucket, version.version_id), sequence, now, notice)
-    return Written(bucket, sequence, version)
 
 
 def remove_version(

@@ -14,6 +14,7 @@ from conf.errors import StartError
 from conf.schema import Settings
 from origin.service.access import Access
 from origin.service.acls import Acls
+from origin.service.adopting import Adoption
 from origin.service.archives import Archives
 from origin.service.buckets import Buckets
 from origin.service.duplicates import Duplicates
@@ -68,6 +69,7 @@ class Service:
         self.notifications = Notifications(stores, self.bucket_settings)
         self.lifecycle = Lifecycle(stores, self.bucket_settings)
         self.uploads = Uploads(stores, self._duplicates)
+        self.adoption = Adoption(stores, self._duplicates)
         self.feed = Feed(stores, log)
 
     @classmethod
