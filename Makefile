@@ -15,7 +15,7 @@ TIER_FAULTS ?= 1000
 SECONDS ?= 0
 FUZZ ?= 3600
 BENCH ?= short
-PROGRAMS := nginx curl chromium gcc redis-server nodejs npm ruby rclone restic s3cmd duplicity
+PROGRAMS := nginx curl jq chromium gcc redis-server nodejs npm ruby rclone restic s3cmd duplicity
 LIBRARIES := libc6-dev ruby-aws-sdk-s3 python3-boto3
 
 export PATH := $(PATH):/usr/sbin:/sbin
