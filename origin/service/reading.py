@@ -209,7 +209,7 @@ def _span(range_field: str | None, size: int) -> tuple[int, int] | None:
     """What of `size` bytes a Range asks for, None for everything."""
     selection = parse_range(range_field, size)
     if isinstance(selection, Unsatisfiable):
-        raise ServiceError("InvalidRange", "The requested range is not satisfiable", size=size)
+        raise ServiceError("InvalidRange", "The requested range is not satisfiable", range=range_field or "", size=size)
     return (selection.start, selection.end + 1) if isinstance(selection, Part) else None
 
 

@@ -109,6 +109,7 @@ _SPELLING = {
     "argument": "ArgumentName",
     "condition": "Condition",
     "value": "ArgumentValue",
+    "range": "RangeRequested",
     "size": "ActualObjectSize",
     "limit": "MaxSizeAllowed",
 }

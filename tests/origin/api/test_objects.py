@@ -330,3 +330,10 @@ def test_a_failed_condition_is_named(s3: Any, origin: Origin, bucket: str) -> No
     reply = origin.ask("GET", f"/{bucket}/k", {"If-Match": '"other"'})
     assert (reply.status, reply.code) == (412, "PreconditionFailed")
     assert b"<Condition>If-Match</Condition>" in reply.body
+
+
+def test_a_range_beyond_the_end_is_named_beside_the_size(s3: Any, origin: Origin, bucket: str) -> None:
+    s3.put_object(Bucket=bucket, Key="k", Body=b"x")
+    reply = origin.ask("GET", f"/{bucket}/k", {"Range": "bytes=9-"})
+    assert reply.status == 416
+    assert b"<RangeRequested>bytes=9-</RangeRequested><ActualObjectSize>1</ActualObjectSize>" in reply.body
