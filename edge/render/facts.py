@@ -13,6 +13,8 @@ from edge.render.containers import Bytes, gif_blocks, png_chunks
 from edge.render.errors import TooManyFrames, TooManyPixels
 from edge.render.kinds import Kind, field, load, reading
 
+MAX_SIDE = 65_535
+"""The most that JPEG and GIF can say; a PNG of one by 90 million pixels takes a minute to read line by line."""
 _P3_PRIMARIES = 12
 """SMPTE EG 432-1 (ITU-T H.273 table 2)."""
 
@@ -75,7 +77,7 @@ def read(kind: Kind, data: Bytes, limits: Limits) -> Facts:
 
 
 def _check_pixels(width: int, height: int, pages: int, limits: Limits) -> None:
-    if width * height * pages > limits.max_pixels:
+    if width * height * pages > limits.max_pixels or max(width, height) > MAX_SIDE:
         raise TooManyPixels(f"{width} × {height} × {pages}")
 
 

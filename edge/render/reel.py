@@ -4,6 +4,8 @@ The rule of this file: bytes are only copied, never decoded. libvips hands out t
 they are read from the file; and where a GIF's frame clears its area without naming a transparent colour, it fills the
 area with the file's background colour, and makes what no frame covers black. Such a frame is drawn twice, the second
 time naming a transparent colour: over itself that changes nothing, and its area is then cleared to transparency.
+A canvas of certain sizes (640 × 480, 800 × 600, …, and above 2048) libvips does not believe: it takes what the first
+frame covers. Where that is less, a first frame that nobody sees reaches into the canvas' last corner.
 Sources: GIF89a §18 to §23, RFC 9649 §2.7.1.1.
 """
 
@@ -20,6 +22,10 @@ _CONTROL = EXTENSION + b"\xf9"
 _CLEARS = 2
 _DISPOSAL, _NAMES_TRANSPARENT = 0x1C, 0x01
 _LEAVES = 1 << 2
+_DOT = b"\x80\0\0\0\0\0\0\x02\x02\x44\x01\0"
+"""The rest of a GIF's image of one pixel: its flags, two colours, and the pixel, of the first of them."""
+_NOTHING = b"\x21\xf9\x04\x05\0\0\0\0"
+"""The control of a frame whose first colour is transparent, and which stays."""
 _SHORTEST = 10
 """Times up to this many milliseconds are lost in libvips; browsers show them as 100 ms as well."""
 
@@ -62,12 +68,17 @@ def of(kind: Kind, data: Bytes) -> Reel:
 def _of_gif(data: Bytes) -> Reel:
     images = list(_images(data))
     delays = [10 * int(struct.unpack_from("<H", image.control, 4)[0]) for image in images]
-    if not any(image.clears and not image.names_transparent for image in images) and (
+    plain = not any(image.clears and not image.names_transparent for image in images) and (
         not images or _covers(data, images[0]) or any(image.names_transparent for image in images)
-    ):
+    )
+    if not images or (plain and _reaches(data, images[0])):
         return Reel(data, tuple(range(len(images))), delays)
     head = next(gif_blocks(data))
     parts, shown, count = [bytes(data[: head.end]), *_loops(data)], [], 0
+    if not _reaches(data, images[0]):
+        width, height = struct.unpack_from("<HH", data, 6)
+        parts.append(_NOTHING + IMAGE + struct.pack("<HHHH", max(width, 1) - 1, max(height, 1) - 1, 1, 1) + _DOT)
+        count = 1
     for image in images:
         shown.append(count)
         flags = image.control[3]
@@ -119,6 +130,13 @@ def _loops(data: Bytes) -> Iterator[bytes]:
     for name, start, end in gif_blocks(data):
         if name == EXTENSION + b"\xff":
             yield bytes(data[start:end])
+
+
+def _reaches(data: Bytes, image: _Image) -> bool:
+    """Whether an image reaches as far as the canvas, right and down."""
+    width, height = struct.unpack_from("<HH", data, 6)
+    left, top, wide, tall = struct.unpack_from("<HHHH", image.block, 1)
+    return bool(left + wide >= width and top + tall >= height)
 
 
 def _covers(data: Bytes, image: _Image) -> bool:

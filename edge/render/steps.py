@@ -84,9 +84,11 @@ def open_frames(work: Work) -> None:
         options["shrink"] = next((shrink for shrink in JPEG_SHRINKS if shrink <= room), 1)
     elif work.kind.name == "svg":
         options["scale"] = max(width / work.facts.width, height / work.facts.height)
-    elif work.animated:
-        options["n"] = -1
     work.reel = reel.of(work.kind, work.source)
+    if work.animated:
+        options["n"] = -1
+    elif work.reel.shown[0]:
+        options["page"] = work.reel.shown[0]
     strip = kinds.load(work.kind, work.reel.data, **options)
     tall = strip.get("page-height") if "n" in options else strip.height
     shown = work.reel.shown if "n" in options else (0,)

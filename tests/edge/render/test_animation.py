@@ -203,6 +203,25 @@ def test_what_no_frame_covers_is_transparent_and_a_cleared_area_too() -> None:
     assert close(rgba(still[None])[0], got[0], 1)
 
 
+@pytest.mark.parametrize(("width", "height"), [(640, 480), (2100, 12)])
+@pytest.mark.parametrize("disposal", [1, 2])
+def test_a_canvas_that_its_first_frame_does_not_cover_keeps_its_size(width: int, height: int, disposal: int) -> None:
+    palette = np.array([(200, 0, 0), (0, 200, 0)])
+    frames = [
+        gifs.Frame(np.zeros((4, 4), np.uint8), left=2, top=2, disposal=disposal, delay=7),
+        gifs.Frame(np.ones((3, 30), np.uint8), left=width - 30, top=height - 3, delay=9),
+    ]
+    source = gifs.written(width, height, palette, frames)
+    found = facts.read(kinds.recognise(source), source, LIMITS)
+    assert (found.width, found.height, found.pages) == (width, height, 2)
+    body = steps.render(source, plan(width, height, "webp", animated=True, lossless=True), LIMITS)
+    expected = gifs.played(width, height, palette, frames)
+    assert np.array_equal(rgba(oracle.frames_of(body)), expected)
+    assert oracle.times_of(body) == [70, 90]
+    still = oracle.pixels_of(steps.render(source, plan(width, height, "png"), LIMITS))
+    assert close(rgba(still[None])[0], expected[0], 1)
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_an_invented_webp_is_shown_as_browsers_show_it(seed: int) -> None:
     """Partial frames that blend or replace, clear or stay, with times of 0."""

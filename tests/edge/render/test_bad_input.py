@@ -200,3 +200,16 @@ def test_an_svg_may_use_its_symbols_often_and_refer_to_itself() -> None:
     symbol = '<defs><rect id="s" width="1" height="1" fill="#00ff00"/><g id="a"><use href="#a"/></g></defs>'
     drawing = f'<svg xmlns="http://www.w3.org/2000/svg" width="100" height="50">{symbol}{squares}</svg>'
     assert oracle.pixels_of(steps.render(drawing.encode(), plan(100, 50), LIMITS))[25, 50].tolist() == [0, 255, 0, 255]
+
+
+def test_more_pieces_than_any_picture_has_are_walked_through_by_nobody() -> None:
+    gif = bytes(oracle.to_vips(oracle.quadrants(8, 8)).gifsave_buffer())
+    comments = gif[:-1] + b"\x21\xfe\0" * 3_000_000 + gif[-1:]
+    with pytest.raises(Damaged, match="pieces"):
+        facts.read(kinds.recognise(comments), comments, LIMITS)
+
+
+def test_a_picture_of_endless_lines_is_refused_by_its_header() -> None:
+    tall = bytes(pyvips.Image.black(1, 70_000).pngsave_buffer())
+    with pytest.raises(TooManyPixels):
+        facts.read(kinds.recognise(tall), tall, LIMITS)
