@@ -99,9 +99,15 @@ async def _forget_backup(stores: BareStores, wish: wishes.BackupName, _: Tell) -
 
 
 async def _migrate(service: Service, wish: Migration, tell: Tell) -> JSON:
-    from origin.jobs.migrate.run import migrate  # boto3 takes 0.3 s to import
+    from origin.admin.settings import bring  # boto3 takes 0.3 s to import
+    from origin.jobs.migrate.run import migrate
 
-    return await migrate(service, wish, tell)
+    done = await migrate(service, wish, tell)
+    if wish.settings and not wish.dry_run:
+        done["settings"], refused = await bring(service, wish)
+        done["failed"] += len(refused)
+        done["reasons"] |= {f"the bucket's {name}: {reason}": 1 for name, reason in refused.items()}
+    return done
 
 
 ERRANDS: dict[str, Errand] = {

@@ -42,6 +42,9 @@ VARIABLES = ("SOURCE_ACCESS_KEY", "SOURCE_SECRET_KEY", "SOURCE_SESSION_TOKEN")
 )  # fmt: skip
 @click.option("--current-only", is_flag=True, help="Copy the present objects and not their earlier versions.")
 @click.option("--quick", is_flag=True, help="Do not ask whether ACLs and tags of what is here already have changed.")
+@click.option(
+    "--settings", is_flag=True, help="Bring CORS, tags, website, lifecycle, ownership, policy and blocks, too."
+)
 @click.option("--delete", is_flag=True, help="Remove here what the source no longer has.")
 @click.option("--verify", is_flag=True, help="Read everything back, and compare it with its ETag.")
 @click.option("--dry-run", is_flag=True, help="Copy nothing, count what would be copied.")
@@ -55,6 +58,7 @@ VARIABLES = ("SOURCE_ACCESS_KEY", "SOURCE_SECRET_KEY", "SOURCE_SESSION_TOKEN")
 def migrate(
     source: str, url: str, bucket: str, key_file: Path | None, region: str, path_style: bool, ca_file: Path | None,
     owner: str, owner_map: tuple[str, ...], current_only: bool, quick: bool, delete: bool, verify: bool, dry_run: bool,
+    settings: bool,
     at_once: int, rate: int, as_json: bool, config: Path | None, data: Path | None,
 ) -> None:  # fmt: skip
     """Copy a bucket of any S3 service with headers, metadata, ACLs, tags, versions, dates and multipart ETags.
@@ -76,6 +80,7 @@ def migrate(
     wish = Migration(
         source=address, bucket=bucket, owner=owner, owners=_owners(owner_map), at_once=at_once, rate=rate,
         current_only=current_only, quick=quick, delete=delete, verify=verify, dry_run=dry_run,
+        settings=settings,
     )  # fmt: skip
     done = run(config, data, "migrate", wish)
     if as_json:
@@ -120,6 +125,8 @@ def _words(done: dict[str, Any], *, dry_run: bool) -> str:
     ):
         if done[name]:
             lines.append(f"{done[name]:,} {words}")
+    if done["settings"]:
+        lines.append(f"settings of the bucket: {', '.join(done['settings'])}")
     lines += [f"failed {count:,} times: {reason}" for reason, count in done["reasons"].items()]
     lines += [f"note, {count:,} times: {what}" for what, count in done["notes"].items()]
     if done["details"]:

@@ -102,6 +102,7 @@ class Source:
         except (BotoCoreError, ValueError) as error:
             raise ServiceError("InvalidArgument", f"--from {address.url}: {error}") from None
         self._client.meta.events.register("before-parse.s3.ListObjectVersions", _keep_order)
+        self._client.meta.events.register("before-parse.s3", _keep_document)
 
     def close(self) -> None:
         """Let go of threads and connections."""
@@ -125,6 +126,17 @@ class Source:
                 raise
             self._missing.add(operation)
             return None
+
+    async def document(self, operation: str) -> bytes | None:
+        """A setting of the bucket as the service wrote it; None where there is none. Raises SourceError."""
+        try:
+            answer = await self.call_if_offered(operation, tries=3)
+        except SourceError as error:
+            if error.code.startswith("NoSuch") or error.code in ("OwnershipControlsNotFoundError", "404"):
+                return None
+            raise
+        document: bytes | None = (answer or {}).get("Document")
+        return document or None
 
     async def patiently(self, attempt: Callable[[], Any], most: int = TRIES) -> Any:
         """The result of an attempt, made again while its failure may pass, at most that often."""
@@ -214,3 +226,10 @@ def _keep_order(response_dict: dict[str, Any], customized_response_dict: dict[st
     body = response_dict.get("body", b"")
     if isinstance(body, bytes):
         customized_response_dict["Order"] = [name == b"DeleteMarker" for name in _ENTRY.findall(body)]
+
+
+def _keep_document(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
+    """Keep a setting as it was written: what it means is read here by the parser of clients' requests."""
+    body = response_dict.get("body", b"")
+    if isinstance(body, bytes):
+        customized_response_dict["Document"] = body

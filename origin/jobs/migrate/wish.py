@@ -41,3 +41,5 @@ class Migration(msgspec.Struct, kw_only=True, frozen=True, forbid_unknown_fields
     delete: bool = False
     verify: bool = False
     dry_run: bool = False
+    settings: bool = False
+    """Bring the bucket's settings as well."""

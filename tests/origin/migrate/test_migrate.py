@@ -181,3 +181,29 @@ def test_errors_name_what_to_mend(facet: NewSource, target: Origin, bucket: str)
     assert "--owner" in migrate(target.data, source, bucket, "--owner", "nobody", code=2)
     with pytest.raises(client(target.url).exceptions.ClientError):
         client(target.url).head_bucket(Bucket=bucket)
+
+
+def test_settings_come_along_where_they_are_asked_for(source: From, target: Origin, bucket: str) -> None:
+    there, here = source.s3, client(target.url)
+    cors = [{"AllowedMethods": ["GET"], "AllowedOrigins": ["https://example.com"], "MaxAgeSeconds": 60}]
+    there.put_bucket_cors(Bucket=source.bucket, CORSConfiguration={"CORSRules": cors})
+    there.put_bucket_tagging(Bucket=source.bucket, Tagging={"TagSet": [{"Key": "team", "Value": "media"}]})
+    rule = {
+        "ID": "old", "Status": "Enabled", "Filter": {"Prefix": "tmp/"},
+        "NoncurrentVersionExpiration": {"NoncurrentDays": 3},
+    }  # fmt: skip
+    there.put_bucket_lifecycle_configuration(Bucket=source.bucket, LifecycleConfiguration={"Rules": [rule]})
+    allow = {
+        "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{source.bucket}/*",
+    }  # fmt: skip
+    policy = {"Version": "2012-10-17", "Statement": [allow]}
+    there.put_bucket_policy(Bucket=source.bucket, Policy=json.dumps(policy))
+    there.put_object(Bucket=source.bucket, Key="k", Body=b"x")
+    done = migrate(target.data, source, bucket, "--settings")
+    assert set(done["settings"]) >= {"cors", "tags", "lifecycle", "policy"}
+    assert here.get_bucket_cors(Bucket=bucket)["CORSRules"] == cors
+    assert here.get_bucket_tagging(Bucket=bucket)["TagSet"] == [{"Key": "team", "Value": "media"}]
+    (kept,) = here.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"]
+    assert kept == rule
+    assert f"arn:aws:s3:::{bucket}/*" in here.get_bucket_policy(Bucket=bucket)["Policy"]
+    assert urlopen(f"{target.url}/{bucket}/k").status == 200
