@@ -20,7 +20,7 @@ class Consumer:
     """Where a responder writes to."""
 
     def __init__(self):
-        self.body = b""
+        self.digest = hashlib.sha256()
 
     def registerProducer(self, producer, streaming):
         self.producer = producer
@@ -30,7 +30,7 @@ class Consumer:
         pass
 
     def write(self, data):
-        self.body += data
+        self.digest.update(data)
 
 
 def server(cache):
@@ -50,7 +50,7 @@ async def tried(storage):
     consumer = Consumer()
     await responder.write_to_consumer(consumer)
     with open(os.path.join(folder, file), "rb") as stream:
-        assert hashlib.sha256(consumer.body).digest() == hashlib.sha256(stream.read()).digest()
+        assert consumer.digest.digest() == hashlib.sha256(stream.read()).digest()
     assert await storage.fetch("local_content/no/ne/none", None) is None
 
 
