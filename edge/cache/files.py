@@ -155,7 +155,7 @@ class BodyWriter:
             digest = self._digest.digest()
             _write(self._descriptor, bytes(self._table) + pack_end(digest), BODY_OFFSET + self.written)
             _write(self._descriptor, pack_header(Header(self._salt, self.written, bytes.fromhex(key))), 0)
-            final.parent.mkdir(mode=0o700, exist_ok=True)
+            final.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.path.rename(final)
         except BaseException:
             self.abort()
@@ -323,6 +323,7 @@ class BodyStore:
         assert self._space is not None, "only the keeper writes bodies"
         reservation = self._space.reserve(file_size(GROWTH if expected is None else expected))
         try:
+            (self._folder / "tmp").mkdir(mode=0o700, exist_ok=True)  # somebody may have removed it while we run
             return BodyWriter(self._folder, expected, reservation)
         except BaseException:
             reservation.release()
