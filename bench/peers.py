@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from conf.errors import StartError
+
+PATIENCE = 60
+"""Seconds that a server may take to start."""
 
 _BARE = """
 import asyncio, sys, uvloop
@@ -176,11 +180,15 @@ def bare_stream(size: int) -> Iterator[tuple[str, int]]:
 def started(command: list[str], port: int, **options: Any) -> Iterator[int]:
     """A server's process id, once it listens on its port; options are those of Popen. Raises StartError."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)
+    patience = time.monotonic() + PATIENCE
     try:
         while process.poll() is None:
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     break
+            if time.monotonic() > patience:
+                raise StartError(f"{command[0]} did not listen on port {port} within {PATIENCE} s")
+            time.sleep(0.02)
         if process.poll() is not None:
             raise StartError(f"{command[0]} ended with status {process.returncode}")
         yield process.pid

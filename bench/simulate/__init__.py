@@ -1,0 +1,1 @@
+"""What one machine cannot show, by simulation: `python -m bench.simulate`."""
