@@ -51,6 +51,7 @@ def named(value: str) -> Named:
     help="A further server. With fields in the URL ({source}, {width}, {format}) it is asked for pictures; without, it "
     "is an S3 endpoint with the keys from NAME_ACCESS_KEY and NAME_SECRET_KEY, or AWS's own variables.",
 )
+@click.option("--redraw", is_flag=True, help="Measure nothing; write the page again from build/bench/*.json.")
 @click.option("--page/--no-page", default=True, help="Write docs/benchmarks.md and its plots.")
 def main(
     names: tuple[str, ...],
@@ -59,9 +60,14 @@ def main(
     seconds: int | None,
     folder: Path | None,
     peers: tuple[str, ...],
+    redraw: bool,
     page: bool,
 ) -> None:
     """Measure Facet beside other servers, print the tables and write the page."""
+    if redraw:
+        files = [results.FOLDER / f"{section.name}.json" for section in SECTIONS if not names or section.name in names]
+        document.update(document.PAGE, [results.read(file) for file in files if file.exists()])
+        return
     length = "full" if full else "short"
     rounds, seconds = rounds or ROUNDS[length], seconds or SECONDS[length]
     further = tuple(named(peer) for peer in peers)
