@@ -141,7 +141,8 @@ class Renderings:
             raise
 
     def _remember_failure(self, source_id: str, name: str, error: RenderError) -> None:
-        """What crashed a renderer is the source; what took too long may be this one rendering of it, or not."""
+        """What crashed a renderer is the source; what took too long may be this one rendering of it, or not; what
+        needed too much memory is this one."""
         if len(self._failed) >= _FAILED_LIMIT:
             self._failed.clear()
             self._long.clear()
@@ -149,6 +150,8 @@ class Renderings:
         self._failed[name] = failed
         if error.reason is Detail.TIMED_OUT:
             self._long[source_id] = self._long.get(source_id, 0) + 1
+        if error.reason in (Detail.TOO_LARGE, Detail.RESULT_TOO_LARGE):
+            return
         if error.reason is not Detail.TIMED_OUT or self._long[source_id] >= _LONG_TRIES:
             self._failed[source_id] = failed
             self._long.pop(source_id, None)

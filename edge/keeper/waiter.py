@@ -43,8 +43,8 @@ from edge.upstream.http import UpstreamAnswer, UpstreamFailed
 
 _FETCHES = 2  # how often a source is fetched for one waiter, where its body has gone meanwhile
 _OF_THE_SOURCE = frozenset(
-    {Detail.UNREADABLE, Detail.DAMAGED, Detail.TOO_LARGE, Detail.TOO_MANY_PIXELS, Detail.TOO_MANY_FRAMES}
-)  # what a rendering finds out about its source, whatever the plan
+    {Detail.UNREADABLE, Detail.DAMAGED, Detail.TOO_MANY_PIXELS, Detail.TOO_MANY_FRAMES}
+)  # what a rendering finds out about its source, whatever the plan; a smaller one may need less memory
 
 
 _OF_THE_MOMENT = frozenset({Detail.QUEUE_FULL, Detail.TIMED_OUT, Detail.CRASHED})

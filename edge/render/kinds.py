@@ -83,6 +83,10 @@ def recognise(data: Bytes) -> Kind:
     raise Unreadable("no known picture by its first bytes")
 
 
+_NO_MEMORY = ("out of memory", "unable to encode", "Memory allocation")
+"""How libvips says it, for libwebp and libheif too, which could not write what was read well."""
+
+
 @contextmanager
 def reading() -> Iterator[None]:
     """Turn what libvips says of a source into Damaged, or TooLarge where it ran out of memory."""
@@ -90,7 +94,7 @@ def reading() -> Iterator[None]:
         yield
     except pyvips.Error as error:
         message = str(error).strip()
-        raise (TooLarge if "out of memory" in message else Damaged)(message) from None
+        raise (TooLarge if any(words in message for words in _NO_MEMORY) else Damaged)(message) from None
 
 
 def field(image: Any, name: str, default: Any = None) -> Any:

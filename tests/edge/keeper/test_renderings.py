@@ -28,20 +28,21 @@ from edge.keeper.selection import Unmade, facts_of
 from edge.keeper.trouble import SourceGone
 from edge.policy.plan import RenderPlan
 from edge.policy.sites import Sites
-from edge.render.errors import Crashed, RenderError, TimedOut
+from edge.render.errors import Crashed, RenderError, TimedOut, TooLarge
 from edge.render.pool import RendererPool
 
 SITE = Sites(Settings()).default
 PATH = "/media/a.jpg"
 SMALL = RenderPlan(resize_width=90, resize_height=120, width=90, height=120, format="jpeg", quality=80)
 OTHER = msgspec.structs.replace(SMALL, format="webp")
+SIDES = ("resize_width", "resize_height", "width", "height")
 SLOW = RenderPlan(resize_width=5000, resize_height=5000, width=5000, height=5000, format="avif", quality=60, slow=True)
 
 
 class Node:
     """The stores and renderers of a node, and a clock."""
 
-    def __init__(self, folder: Path, deadline: float = 30.0) -> None:
+    def __init__(self, folder: Path, **render: float) -> None:
         self.now = 1000.0
         metrics = Metrics()
         self.ledger = Ledger.open(folder, limit=1 << 26, floor=0, metrics=metrics, known=set())
@@ -49,7 +50,7 @@ class Node:
         self.records = RecordStore(folder / "records", 1 << 22, writable=True)
         epochs = Epochs.write(folder / "epochs", base=1)
         self.epoch = epochs.current(purge_subject(SITE, PATH))
-        settings = Settings(render={"renderers": 1, "deadline": deadline, "hot": 0})  # type: ignore[arg-type]
+        settings = Settings(render={"renderers": 1, "hot": 0, **render})  # type: ignore[arg-type]
         self.renderers = RendererPool(settings.render)
         self.probes = Probes(settings, records=self.records, bodies=self.bodies, renderers=self.renderers)
         self.renderings = Renderings(
@@ -91,8 +92,8 @@ class Node:
 
 
 @asynccontextmanager
-async def node(folder: Path, deadline: float = 30.0) -> AsyncIterator[Node]:
-    playing = Node(folder, deadline)
+async def node(folder: Path, **render: float) -> AsyncIterator[Node]:
+    playing = Node(folder, **render)
     try:
         await playing.renderers.start()
         yield playing
@@ -135,6 +136,14 @@ async def test_what_takes_too_long_is_let_alone_and_the_source_after_two_of_thos
         assert other.value is second.value is not first.value
         at.now += FAILURE_MEMORY
         assert await at.make(asset, OTHER)
+
+
+async def test_a_rendering_that_needs_too_much_memory_says_nothing_of_a_smaller_one(tmp_path: Path) -> None:
+    async with node(tmp_path, memory=256 << 20) as at:
+        asset = at.asset()
+        with pytest.raises(TooLarge):
+            await at.make(asset, msgspec.structs.replace(SMALL, **dict.fromkeys(SIDES, 9_900), format="webp"))
+        assert await at.make(asset, SMALL)
 
 
 async def test_a_source_that_went_before_it_was_looked_into_is_no_bad_picture(tmp_path: Path) -> None:
