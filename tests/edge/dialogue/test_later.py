@@ -87,3 +87,13 @@ def test_a_small_budget_gives_a_cheaper_format_that_the_client_named(tmp_path: P
         assert only["Content-Type"] == "image/avif"
         again = edge.get("/media/dear.jpg?w=300", accept=CHROME)
         assert (again.body, again["Content-Type"]) == (dear.body, dear["Content-Type"])
+
+
+def test_every_url_that_comes_to_a_provisional_rendering_says_so(tmp_path: Path, large: bytes) -> None:
+    with stage(tmp_path, {"render": {"hot": 100}}) as edge:
+        edge.origin.on("/media/wide.jpg", large, etag='"wide"', identity="3f" * 32)
+        answers = [edge.get(f"/media/wide.jpg{query}", accept=CHROME) for query in ("?w=8192", "", "?w=600", "?h=900")]
+        assert len({answer["ETag"] for answer in answers}) == 1
+        for answer in answers:
+            assert "detail=provisional" in answer.cache
+            assert _age_at_clients(answer) <= 60
