@@ -15,6 +15,7 @@ SITES = [
     {"name": "root", "host": "media.example.com", "bucket": "pictures", "purge_secret": "a-purge-secret"},
     {"name": "prefixed", "host": "www.example.com", "prefix": "/files", "bucket": "pictures"},
     {"name": "assets", "host": "assets.example.com", "kind": "assets", "upstream": "http://127.0.0.1:1"},
+    {"name": "static", "host": "static.example.com", "kind": "website", "bucket": "static", "error": "404.html"},
 ]
 
 
