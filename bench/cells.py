@@ -72,12 +72,13 @@ def verdict(unit: str, ratio: float | None) -> str:
 def compare(name: str, runs: Mapping[str, Sequence[Run]], targets: Sequence[Target] = ()) -> list[Cell]:
     """The cells of one workload: our runs (under OURS) alone, then beside each peer's, unit by unit.
 
-    A peer without runs is a peer that could not be measured; `absent` makes its cell."""
+    A peer without runs could not be measured, and its cell says so."""
     mine = runs.get(OURS, ())
     cells = [_alone(name, unit, mine, targets) for unit in _units(mine)]
     for peer, theirs in runs.items():
         if peer != OURS:
-            cells += [_beside(name, unit, mine, peer, theirs, targets) for unit in _units(theirs)]
+            beside = [_beside(name, unit, mine, peer, theirs, targets) for unit in _units(theirs)]
+            cells += beside or [absent(name, peer, "it did not answer")]
     return cells
 
 

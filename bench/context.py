@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.cells import Cell, Run
+from bench.cells import OURS, Cell, Run
 from bench.load import Sample, wrk
+from conf.errors import StartError
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,12 @@ def take_turns(
     for number in range(warm + context.rounds):
         for name, load in loads.items():
             context.step(f"{what}: {name}, round {number - warm + 1 if number >= warm else 'to warm up'}")
-            run = load()
+            try:
+                run = load()
+            except StartError:
+                if name == OURS:
+                    raise
+                continue  # a peer that cannot be reached has no runs
             if number >= warm:
                 runs[name].append(run)
     return runs

@@ -97,12 +97,15 @@ def wrk(
     if script is not None:
         options += ["-s", str(script)]
     before = cpu_seconds(pids)
-    out = subprocess.run(
+    finished = subprocess.run(
         [program, "-t1", f"-c{connections}", f"-d{seconds}s", "--latency", *options, url],
         capture_output=True,
         text=True,
-        check=True,
-    ).stdout
+        check=False,
+    )
+    if finished.returncode:
+        raise StartError(f"wrk could not load {url}: {finished.stdout.strip() or finished.stderr.strip()}")
+    out = finished.stdout
     used = cpu_seconds(pids) - before
     done = re.search(r"(\d+) requests in ([\d.]+)(us|ms|s|m),", out)
     assert done, out
