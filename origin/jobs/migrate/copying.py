@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
 
-from origin.catalog.rows import BucketRow, OwnerRow, VersionRow
+from origin.catalog.rows import UNLOCKED, BucketRow, OwnerRow, VersionRow
 from origin.jobs.migrate.history import Entry
 from origin.jobs.migrate.reading import Seen, layouts, look, version_of, with_access
 from origin.jobs.migrate.report import Report
@@ -18,7 +18,7 @@ from origin.jobs.migrate.source import TRIES, Changed, Source, SourceError, paus
 from origin.jobs.migrate.verifying import read_back
 from origin.jobs.migrate.wish import Migration
 from origin.service.adopting import Foreign, Upload, mark_of
-from origin.service.model import Expected, ServiceError
+from origin.service.model import Expected, ServiceError, Setting
 from origin.service.service import Service
 
 _AGAIN = frozenset({"SlowDown", "BadDigest", "IncompleteBody"})
@@ -103,6 +103,8 @@ class Copying:
     async def _copy(self, entry: Entry, bucket: BucketRow) -> int:
         note = partial(self._note, entry)
         seen = await look(self._source, entry, self._versioned, self._ids.get, bucket.owner.id, note)
+        if seen.foreign.lock != UNLOCKED and Setting.OBJECT_LOCK not in bucket.settings:
+            note("its lock is left out: the bucket here has no object lock")
         if seen.parts is not None:
             await self._copy_parts(entry, bucket, seen, seen.parts)
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -207,3 +208,39 @@ def test_settings_come_along_where_they_are_asked_for(source: From, target: Orig
     assert kept == rule
     assert f"arn:aws:s3:::{bucket}/*" in here.get_bucket_policy(Bucket=bucket)["Policy"]
     assert urlopen(f"{target.url}/{bucket}/k").status == 200
+
+
+def test_owners_are_mapped_and_strangers_are_counted(moto: NewSource, target: Origin, bucket: str) -> None:
+    source, here = moto(), client(target.url)
+    there = source.s3
+    there.put_object(Bucket=source.bucket, Key="k", Body=b"x", GrantRead='id="0123stranger"')
+    owner = there.get_object_acl(Bucket=source.bucket, Key="k")["Owner"]["ID"]
+    done = migrate(target.data, source, bucket)
+    assert any("a grant of READ to 0123stranger is left out" in note for note in done["notes"])
+    assert any("is not known here: the bucket's owner takes its place" in note for note in done["notes"])
+    assert Path(done["details"]).read_text().count('"outcome":"note"') == sum(done["notes"].values())
+    root = here.list_buckets()["Owner"]["ID"]
+    assert [grant["Grantee"]["ID"] for grant in here.get_object_acl(Bucket=bucket, Key="k")["Grants"]] == [root]
+    mapped = migrate(target.data, source, f"{bucket}-2", "--owner-map", "0123stranger=edge")
+    assert not [note for note in mapped["notes"] if "left out" in note]
+    assert len(here.get_object_acl(Bucket=f"{bucket}-2", Key="k")["Grants"]) == 2
+    ours = [f"{owner}=root", "0123stranger=edge"]
+    quiet = migrate(target.data, source, f"{bucket}-3", *(word for one in ours for word in ("--owner-map", one)))
+    assert (quiet["notes"], quiet["details"]) == ({}, None)
+
+
+def test_locks_are_kept_where_the_bucket_here_has_them(facet: NewSource, target: Origin, bucket: str) -> None:
+    source, here = facet(), client(target.url)
+    there, locked = source.s3, f"{source.bucket}-l"
+    there.create_bucket(Bucket=locked, ObjectLockEnabledForBucket=True)
+    until = datetime(2040, 1, 1, tzinfo=UTC)
+    there.put_object(
+        Bucket=locked, Key="k", Body=b"x", ObjectLockMode="GOVERNANCE", ObjectLockRetainUntilDate=until,
+        ObjectLockLegalHoldStatus="ON",
+    )  # fmt: skip
+    here.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+    assert migrate(target.data, From(source.url, locked), bucket)["copied"] == 1
+    head = here.head_object(Bucket=bucket, Key="k")
+    assert (head["ObjectLockMode"], head["ObjectLockRetainUntilDate"], head["ObjectLockLegalHoldStatus"]) == (
+        "GOVERNANCE", until, "ON",
+    )  # fmt: skip
