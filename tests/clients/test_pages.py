@@ -36,6 +36,9 @@ video.ontimeupdate = () => {
   if (sought && video.currentTime > 9.5 && !video.seeking) report({statuses: [...statuses], width: video.videoWidth})
 }
 """
+FOLLOW = """
+video.ontimeupdate = () => { if (Math.max(...seen) >= 7) report({time: video.currentTime, seen}) }
+"""
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +69,33 @@ def test_hls_js_plays_and_seeks_in_one_file_by_ranges(
         put(facet, f"hls/{file.name}", file.read_bytes())
     script = player(front, "hls/film.m3u8", SEEK)
     assert show(script, tmp_path, PLAIN, files={"hls.js": hls}) == {"statuses": [206], "width": 160}
+
+
+def test_hls_js_follows_a_live_stream_whose_playlist_is_overwritten(
+    facet: Running, front: Front, films: Path, tmp_path: Path
+) -> None:
+    hls = installed.node_modules() / "hls.js" / "dist" / "hls.min.js"
+    segments = sorted((films / "live").glob("*.ts"), key=lambda file: int(file.stem.removeprefix("film")))
+    assert len(segments) == 12
+    published = 0
+
+    def publish() -> None:
+        nonlocal published
+        if published < len(segments):
+            put(facet, f"live/{published:06}.ts", segments[published].read_bytes())
+            published += 1
+        first = max(0, published - 6)
+        listed = "".join(f"#EXTINF:1.0,\n{number:06}.ts\n" for number in range(first, published))
+        head = f"#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:1\n#EXT-X-MEDIA-SEQUENCE:{first}\n"
+        put(facet, "live/live.m3u8", (head + listed).encode())
+
+    for _ in range(4):
+        publish()
+    script = player(front, "live/live.m3u8", FOLLOW, "{liveSyncDurationCount: 2}")
+    told = show(script, tmp_path, PLAIN, files={"hls.js": hls}, while_open=publish)
+    assert "error" not in told
+    assert max(told["seen"]) >= 7  # segments that did not exist when it began
+    assert told["time"] > 0
 
 
 def test_a_page_uploads_with_a_presigned_form(door: Door, tmp_path: Path) -> None:
