@@ -126,7 +126,8 @@ def test_ejabberds_urls_carry_type_length_and_acl_in_their_query(facet: Running)
 
 def test_ente_signs_length_and_md5_of_every_upload(facet: Running) -> None:
     """Ente's server (museum, on aws-sdk-go v1) and its guide to object storage: presigned PUT with
-    Content-Length and Content-MD5 signed; a presigned GET with response-content-disposition; the preflight of its web application."""
+    Content-Length and Content-MD5 signed; a presigned GET with response-content-disposition;
+    its preflight."""
     client, path = Client(facet), "/ente/1580559962386438/8ff5ec36"
     s3 = facet.s3()
     s3.create_bucket(Bucket="ente")
