@@ -21,7 +21,7 @@ from edge.policy.sites import Site
 from edge.policy.variant import AUTO, CENTER, PLACEHOLDERS, Gravity, Variant
 from wire.fields import media_type
 
-PIPELINE: Final = "3"
+PIPELINE: Final = "4"
 """Raised whenever the renderers make other bytes of an old plan; older renderings are then no longer found."""
 
 PLACEHOLDER_SIDE: Final = 32
