@@ -37,6 +37,7 @@ def _mastodon(live: Path) -> None:
 def _here(text: str, folder: Path, running: Running | None = None) -> str:
     """The page's text with this machine's folders, and with the running addresses for its public names."""
     text = text.replace("/etc/facet/", f"{folder}/etc/").replace("/var/lib/facet", f"{folder}/data")
+    text = re.sub(r"^! (.*)$", r"if \1; then echo 'this must be refused' >&2; exit 9; fi", text, flags=re.MULTILINE)
     text = text.replace("/home/mastodon/live", f"{folder}/live")
     if running is not None:
         text = text.replace("https://s3.example.com", running.origin)
