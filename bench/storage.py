@@ -2,8 +2,8 @@
 
 The method: a real `facet origin serve` on the disk that holds --folder, syncing as it does in production. Every figure
 is the median of --rounds rounds; within a round all contenders take turns. CPU seconds are the server's own, kernel
-work included. Sections: large (64 MiB), small (14 KB), memory (one long upload), million (1,000,000 objects),
-manifests (of 5 TB and of a small object).
+work included. Sections: large (64 MiB), small (14 KB), memory (one long upload, whole and in parts), million
+(1,000,000 objects), manifests (of 5 TB and of a small object).
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from bench import manifests, million, pages
-from bench.load import Sample, apart, cpu_seconds, on_cores, peak_memory, wrk
+from bench import manifests, million, pages, uploads
+from bench.load import Sample, apart, cpu_seconds, on_cores, wrk
 from bench.origins import origin, script
 from bench.peers import bare_drain, bare_stream
 
@@ -199,28 +199,6 @@ def _peak(run: Sample) -> float:
     return run.peak / 1e6
 
 
-def memory(folder: Path, size: int) -> Table:
-    """The peak resident size of an origin after one upload."""
-    peaks = {}
-    piece = os.urandom(8 * MIB)
-    for length in (50_000_000, size):
-
-        def pieces(length: int = length) -> Iterator[bytes]:
-            for number in range(-(-length // len(piece))):
-                yield (number.to_bytes(8, "big") + piece[8:])[: length - number * len(piece)]
-
-        with origin(folder / f"memory{length}") as one:
-            send(one.url, "PUT", one.target("put_object", Key="long"), pieces(), length)
-            peaks[length] = peak_memory([one.pid])
-    table = Table("upload", "peak MB", "x", "goal", title="Memory of one upload")
-    for length, peak in peaks.items():
-        ratio = peak / peaks[50_000_000]
-        table.add_row(
-            f"{length / 1e6:,.0f} MB", f"{peak / 1e6:.0f}", f"{ratio:.2f}", "<= 1.20" if length == size else ""
-        )
-    return table
-
-
 SECTIONS = ("large", "small", "memory", "million", "manifests")
 
 
@@ -256,7 +234,7 @@ def _measured(section: str, folder: Path, rounds: int, upload: int, objects: int
         case "small":
             yield small(folder, rounds)
         case "memory":
-            yield memory(folder, upload)
+            yield uploads.table(folder, upload)
         case "million":
             yield from million.tables(folder, rounds, objects)
         case "manifests":
