@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from conf.schema import Settings
-from origin.service.model import Caller, CopyRequest, ServiceError
+from origin.service.model import Caller, CopyRequest, ServiceError, WriteConditions
 from origin.service.service import Service
 from tests.origin.storage.support import BUCKET, Clock, caller, put
 from wire.feed import FeedPage, Gap, decode_page, encode_page
@@ -60,7 +60,7 @@ async def test_pages_follow_one_another(service: Service, ada: Caller) -> None:
 async def test_a_refused_write_tells_nothing(service: Service, ada: Caller) -> None:
     cursor = await start(service, ada)
     with pytest.raises(ServiceError):
-        await service.buckets.create(ada, BUCKET)
+        await put(service, ada, "k", b"x", conditions=WriteConditions(if_match="0" * 32))
     assert (await service.feed.read(ada, cursor)).events == ()
 
 
