@@ -15,6 +15,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -190,6 +191,18 @@ class RecordStore:
             for body in record.body_keys():
                 self._drop(body)
             self.discard_source(record.source_id)
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What is put and discarded within is one transaction of the database."""
+        if self._cache is None:
+            yield
+            return
+        try:
+            with self._cache.transact(retry=True):
+                yield
+        except (sqlite3.Error, diskcache.Timeout) as error:
+            self._failed(error)
 
     def get_vary(self, key: bytes) -> tuple[tuple[str, ...], ...]:
         """The sets of request fields that select among the answers of a path, the latest answer's first.

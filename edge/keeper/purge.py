@@ -16,6 +16,7 @@ is `overtaken`, and swept once whoever waited for it has been told where it lies
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Collection
 
 import structlog
@@ -188,14 +189,20 @@ class Purger:
     async def _sweep(self, prefix: bytes) -> None:
         """Remove the assets that are gone and whose keys start with `prefix`."""
         swept = 0
-        for number, record in enumerate(self._records.assets(prefix), start=1):
-            if not self.stands(record):
+        records = self._records.assets(prefix)
+        while step := tuple(itertools.islice(records, _SLICE)):
+            gone = [record for record in step if not self.stands(record)]
+            if gone:
+                self._remove(gone)
+                swept += len(gone)
+            await asyncio.sleep(0)
+        if swept:
+            _log.info("purge.swept", assets=swept)
+
+    def _remove(self, gone: Collection[AssetRecord]) -> None:
+        with self._records.together():
+            for record in gone:
                 if self._remote is not None:
                     for made in self._records.representations(record.source_id):
                         self._remote.drop(made.body.key)
                 self._records.discard_asset(record.key)
-                swept += 1
-            if number % _SLICE == 0:
-                await asyncio.sleep(0)
-        if swept:
-            _log.info("purge.swept", assets=swept)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import wraps
 from typing import NamedTuple
 
@@ -91,6 +92,27 @@ def png_chunks(data: Bytes) -> Iterator[Piece]:
         name = head[4:]
         yield Piece(name, at, end)
         at = end
+
+
+MOST_PACKED = 64 * 1024
+"""Bytes of compressed text in a PNG, of which zlib makes a thousand times as many: 349 KB took libpng 10 s to unpack,
+for nobody to read."""
+
+
+def packed_text(data: Bytes) -> int:
+    """Bytes of compressed text in a PNG, as far as its chunks can be read (PNG third edition §11.3.3)."""
+    packed = 0
+    with suppress(Damaged):
+        for chunk in png_chunks(data):
+            if chunk.name == b"zTXt" or (chunk.name == b"iTXt" and _is_packed(bytes(data[chunk.start + 8 :][:81]))):
+                packed += chunk.end - chunk.start
+    return packed
+
+
+def _is_packed(head: bytes) -> bool:
+    """Whether the text after an iTXt's keyword is compressed, by the flag that follows the keyword's NUL."""
+    _, _, rest = head.partition(b"\0")
+    return rest[:1] != b"\0"
 
 
 @_counted

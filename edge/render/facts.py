@@ -9,8 +9,8 @@ import msgspec
 
 from edge.render import boxes, colour, drawings, gain_map, hdr, reel
 from edge.render.boxes import Coding
-from edge.render.containers import Bytes, gif_blocks, png_chunks
-from edge.render.errors import TooManyFrames, TooManyPixels
+from edge.render.containers import MOST_PACKED, Bytes, gif_blocks, packed_text, png_chunks
+from edge.render.errors import TooLarge, TooManyFrames, TooManyPixels
 from edge.render.kinds import Kind, field, load, reading
 
 MAX_SIDE = 65_535
@@ -64,8 +64,10 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read(kind: Kind, data: Bytes, limits: Limits) -> Facts:
-    """The facts of a source. Raises Damaged where the header cannot be read, TooManyPixels, TooManyFrames."""
+    """The facts of a source. Raises Damaged where the header cannot be read, TooLarge, TooManyPixels, TooManyFrames."""
     with reading():
+        if kind.name == "png" and packed_text(data) > MOST_PACKED:
+            raise TooLarge("more compressed text than a picture needs")
         if kind.size is not None:
             _check_pixels(*kind.size(data), 1, limits)
         facts = _read(kind, data)

@@ -213,3 +213,20 @@ def test_a_picture_of_endless_lines_is_refused_by_its_header() -> None:
     tall = bytes(pyvips.Image.black(1, 70_000).pngsave_buffer())
     with pytest.raises(TooManyPixels):
         facts.read(kinds.recognise(tall), tall, LIMITS)
+
+
+@pytest.mark.parametrize("name", [b"zTXt", b"iTXt"])
+def test_text_that_unpacks_a_thousandfold_is_unpacked_by_nobody(name: bytes) -> None:
+    plain = bytes(pyvips.Image.black(8, 8).pngsave_buffer())
+    packed = zlib.compress(bytes(7_000_000), 9)
+    body = b"Comment\0\0" + packed if name == b"zTXt" else b"Comment\0\1\0\0\0" + packed
+    bomb = plain[:33] + chunk(name, body) * 40 + plain[33:]
+    with pytest.raises(TooLarge):
+        facts.read(kinds.recognise(bomb), bomb, LIMITS)
+    small = plain[:33] + chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + bytes(100_000)) + plain[33:]
+    assert facts.read(kinds.recognise(small), small, LIMITS).width == 8
+
+
+def chunk(name: bytes, body: bytes) -> bytes:
+    """A PNG chunk."""
+    return len(body).to_bytes(4, "big") + name + body + zlib.crc32(name + body).to_bytes(4, "big")
