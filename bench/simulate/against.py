@@ -8,12 +8,13 @@ the other, so that the same order of requests reaches both.
 from __future__ import annotations
 
 import http.client
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bench.running import BUCKET, running
+from bench.running import BUCKET, Running, running
 from bench.simulate.model import simulate
 from bench.trace import Asked
 from edge.keeper.ledger import shares
@@ -38,14 +39,29 @@ def compare(folder: Path, trace: Sequence[Asked], disk: int) -> Agreement:
             server.put(media.name, media.number.to_bytes(8, "big") * (media.size // 8 + 1), "application/octet-stream")
         parts = urlsplit(server.edge)
         connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
+        _catch_up(server, connection)
         hits = 0
         for asked in trace:
-            connection.request("GET", f"/{BUCKET}/{asked.media.name}")
-            answer = connection.getresponse()
-            answer.read()
-            assert answer.status == 200, answer.status
+            answer, _ = _get(connection, asked.media.name)
             hits += "; hit" in answer.headers["Cache-Status"]
         connection.close()
     limit = shares(disk).bodies
     model = {policy: simulate(trace, policy, limit).hit_ratio for policy in ("S3-FIFO", "LRU", "FIFO")}
     return Agreement(len(trace), hits / len(trace), model)
+
+
+def _get(connection: http.client.HTTPConnection, name: str) -> tuple[http.client.HTTPResponse, bytes]:
+    connection.request("GET", f"/{BUCKET}/{name}")
+    answer = connection.getresponse()
+    body = answer.read()
+    assert answer.status == 200, answer.status
+    return answer, body
+
+
+def _catch_up(server: Running, connection: http.client.HTTPConnection) -> None:
+    """Wait until the edge has heard of every upload: each is a purge, and none shall fall into the trace."""
+    server.put("marker", b"1", "text/plain")
+    _get(connection, "marker")
+    server.put("marker", b"2", "text/plain")
+    while _get(connection, "marker")[1] != b"2":
+        time.sleep(0.05)
