@@ -186,11 +186,17 @@ class RecordStore:
         stays is worth more than a rendering.
         """
         record = self.get_asset(key)
-        self._delete(_asset_row(key))
-        if record is not None:
-            for body in record.body_keys():
-                self._drop(body)
-            self.discard_source(record.source_id)
+        if record is None:
+            self._delete(_asset_row(key))
+        else:
+            self.discard(record)
+
+    def discard(self, record: AssetRecord) -> None:
+        """As `discard_asset`, of a record that was just read."""
+        self._delete(_asset_row(record.key))
+        for body in record.body_keys():
+            self._drop(body)
+        self.discard_source(record.source_id)
 
     @contextmanager
     def together(self) -> Iterator[None]:
@@ -264,8 +270,8 @@ class RecordStore:
         for row, representation in self._walk(Representation, _source_rows(b"r", source_id)):
             self._delete(row)
             self._drop(representation.body.key)
-        for row, _ in self._walk(ChoiceRecord, _source_rows(b"c", source_id)):
-            self._delete(row)
+        choices = _source_rows(b"c", source_id)
+        self._run("DELETE FROM Cache WHERE raw = 1 AND key >= ? AND key < ?", choices, _after(choices))
 
     def body_keys(self) -> set[str]:
         """The keys of all bodies that records name: at start, any other body is an orphan."""
@@ -300,10 +306,14 @@ class RecordStore:
             self._failed(error)
 
     def _delete(self, row: bytes) -> None:
+        """As Cache.delete, but for values in files, of which there are none here: a sweep takes half the time."""
+        self._run("DELETE FROM Cache WHERE raw = 1 AND key = ?", row)
+
+    def _run(self, statement: str, *keys: bytes) -> None:
         if self._cache is None:
             return
         try:
-            self._cache.delete(row)
+            self._cache._sql(statement, tuple(sqlite3.Binary(key) for key in keys))
         except (sqlite3.Error, diskcache.Timeout) as error:
             self._failed(error)
 
