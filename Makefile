@@ -15,7 +15,7 @@ TIER_FAULTS ?= 1000
 SECONDS ?= 0
 FUZZ ?= 3600
 BENCH ?= short
-PROGRAMS := nginx curl jq chromium gcc redis-server nodejs npm ruby rclone restic s3cmd duplicity
+PROGRAMS := nginx curl jq chromium gcc redis-server nodejs npm ruby rclone restic s3cmd duplicity php:php-cli
 LIBRARIES := libc6-dev ruby-aws-sdk-s3 python3-boto3
 
 export PATH := $(PATH):/usr/sbin:/sbin
@@ -81,9 +81,10 @@ $(VENV)/bin/python:
 	        apt-get update -qq && apt-get install -y -qq python3-venv >/dev/null && $(PYTHON) -m venv $(VENV); \
 	    else echo "Python's venv module is missing; install it with: sudo apt-get install python3-venv" >&2; exit 1; fi; }
 
-# The system programs that some tests drive. RUNLEVEL=1 keeps Debian from starting the services it installs.
+# The system programs that some tests drive, with their package where it has another name. RUNLEVEL=1 keeps Debian from starting the services it installs.
 programs:
-	@missing=""; for program in $(PROGRAMS); do command -v $$program >/dev/null || missing="$$missing $$program"; done; \
+	@missing=""; for program in $(PROGRAMS); do \
+	    command -v $${program%%:*} >/dev/null || missing="$$missing $${program##*:}"; done; \
 	if [ -n "$$missing" ]; then \
 	    if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	        echo "Installing$$missing ..."; apt-get update -qq; \
