@@ -25,7 +25,7 @@ class Metrics:
         self.misses = counter("misses", "Requests that needed the keeper.", "site", "reason")
         self.fills = counter("fills", "Requests to an upstream, by outcome.", "site", "outcome")
         self.fill_bytes = counter("fill_bytes", "Body bytes received from upstreams.", "site")
-        self.renders = counter("renders", "Renderings, by outcome.", "outcome")
+        self.renders = counter("renders", "Renderings, by outcome.", "site", "outcome")
         self.provisional = counter("provisional", "Renderings that were made fast and may be made better.")
         self.rerenders = counter("rerenders", "Provisional renderings that were made again, by outcome.", "outcome")
         self.rerender_saved_bytes = counter(

@@ -92,7 +92,7 @@ class Renderings:
             raise SourceGone
         with reader:
             far = await self._far(asset, name)
-            rendered = far or await self._render(reader, unmade, asset.source_id, name)
+            rendered = far or await self._render(reader, unmade, asset, name)
         yields = unmade.may_yield and len(rendered.body) >= asset.source.length
         log.info(
             "shared" if far else "rendered",
@@ -107,7 +107,7 @@ class Renderings:
             raise SourceGone
         if self._remote is not None and far is None and asset.identity is not None and not yields:
             self._remote.put(name, Shared(rendered.content_type, rendered.width, rendered.height, rendered.body))
-        self._metrics.renders.labels("shared" if far else "yielded" if yields else "made").inc()
+        self._metrics.renders.labels(asset.site, "shared" if far else "yielded" if yields else "made").inc()
         return None if yields else self._keep(asset, unmade, rendered, name)
 
     async def _far(self, asset: AssetRecord, name: str) -> Rendered | None:
@@ -119,7 +119,7 @@ class Renderings:
             return None
         return Rendered(shared.body, shared.content_type, shared.width, shared.height)
 
-    async def _render(self, reader: BodyReader, unmade: Unmade, source_id: str, name: str) -> Rendered:
+    async def _render(self, reader: BodyReader, unmade: Unmade, asset: AssetRecord, name: str) -> Rendered:
         """Have a renderer read the checked file."""
         source = SourceRef(str(reader.path), BODY_OFFSET, reader.ref.length)
         try:
@@ -135,9 +135,9 @@ class Renderings:
         except RenderError as error:
             if not reader.path.exists():  # evicted while the job was waiting: it says nothing about the picture
                 raise SourceGone from None
-            self._metrics.renders.labels(error.reason.value).inc()
+            self._metrics.renders.labels(asset.site, error.reason.value).inc()
             if error.reason is not Detail.QUEUE_FULL:
-                self._remember_failure(source_id, name, error)
+                self._remember_failure(asset.source_id, name, error)
             raise
 
     def _remember_failure(self, source_id: str, name: str, error: RenderError) -> None:
