@@ -15,7 +15,7 @@ from tests.edge.dialogue.stage import WEBP, Stage, stage, until
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with stage(tmp_path_factory.mktemp("node"), servers=3) as playing:
+    with stage(tmp_path_factory.mktemp("node"), {"edge": {"stall_timeout": 60}}, servers=3) as playing:
         yield playing
 
 
